@@ -1,0 +1,76 @@
+//! `cargo xtask test`: everything that CI runs, in an order that builds the workspace once. A failure stops nothing that can
+//! still say something; the last line is `N passed, N failed`. What each check is lives in its own module.
+
+use std::process::ExitCode;
+
+use crate::project::{Project, succeed};
+use crate::tally::Tally;
+use crate::{demo, generate, tidy, walkthrough};
+use xtask::guest::Toolchain;
+
+pub(crate) fn run(project: &Project) -> ExitCode {
+    let mut tally = Tally::default();
+    let guests: Vec<&str> = if project.has_fixtures() {
+        vec!["plugins", "tests/fixtures"]
+    } else {
+        vec!["plugins"]
+    };
+
+    for folder in [""].iter().chain(&guests) {
+        let name = if folder.is_empty() {
+            "format".to_owned()
+        } else {
+            format!("format of {folder}")
+        };
+        tally.check(&name, || {
+            succeed(project.cargo(folder).args(["fmt", "--all", "--check"]))
+        });
+    }
+    tidy::add_to(&mut tally, project);
+
+    let ready = tally.check("toolchain for guests", || {
+        Ok(Toolchain::ensure(&project.target).map(drop)?)
+    }) && tally.check("guests", || project.guests().map(drop));
+    // The binary and the tests in one build: `cargo test` then finds everything made.
+    let workspace = ["--workspace", "--locked"];
+    let built = ready
+        && tally.check("build", || {
+            succeed(project.cargo("").arg("build").args(workspace).arg("--all-targets"))
+        });
+    if built {
+        tally.tests(
+            "tests",
+            project.cargo("").arg("test").args(workspace).arg("--no-fail-fast"),
+        );
+        tally.check("generated files", || generate::run(project, generate::ALL, true));
+        tally.check("demo, twice", || demo::twice(project));
+        walkthrough::add_to(&mut tally, project);
+    }
+    let native = project.target.join("plugins");
+    tally.tests(
+        "tests of the standard components",
+        project
+            .cargo("plugins")
+            .env("CARGO_TARGET_DIR", &native)
+            .arg("test")
+            .args(workspace)
+            .arg("--no-fail-fast"),
+    );
+    if ready {
+        let lints = ["--all-targets", "--", "--deny", "warnings"];
+        tally.check("lints", || {
+            succeed(project.cargo("").arg("clippy").args(workspace).args(lints))
+        });
+        tally.check("lints of the standard components", || {
+            succeed(
+                project
+                    .cargo("plugins")
+                    .env("CARGO_TARGET_DIR", &native)
+                    .arg("clippy")
+                    .args(workspace)
+                    .args(lints),
+            )
+        });
+    }
+    tally.close()
+}
