@@ -78,7 +78,7 @@ pub(crate) fn encode(format: Format, level: u32, tar: &mut dyn Read, drain: &mut
     }
 }
 
-/// Encodes one frame. The encoder panics on I/O errors, so that both ends keep theirs here and pretend to be at the end.
+/// Encodes one frame. The encoder panics on I/O errors; so both ends keep theirs here and pretend to be at the end.
 fn encode_zstd(source: &mut dyn Read, drain: &mut dyn Write, level: CompressionLevel) -> io::Result<()> {
     let failure = RefCell::new(None);
     ruzstd::encoding::compress(

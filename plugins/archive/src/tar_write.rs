@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn names_of_every_length_are_read_back_as_they_were() {
-        // Around each border: the name field (100), prefix and name (256), and beyond, with and without a `/` to split at.
+        // Around each border: the name field (100), prefix and name (256), and beyond, with and without a `/` in reach.
         for length in [1, 99, 100, 101, 154, 155, 156, 157, 254, 255, 256, 257, 300, 4000] {
             for piece in [
                 "a",

@@ -21,7 +21,7 @@ pub const MAX_UNPACKED_BYTES: u64 = 32 << 30;
 /// The most entries that an archive may have.
 pub const MAX_ENTRIES: u64 = 1_000_000;
 
-/// The most bytes that all names of an archive may have together, the folders that they imply among them: they are held.
+/// The most bytes that all names of an archive may have together, implied folders among them: they are held.
 pub const MAX_NAME_BYTES_TOTAL: u64 = 256 << 20;
 
 /// The bytes of headers and padding that a tar may have for each entry that is allowed: more than its own header, a
