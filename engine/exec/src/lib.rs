@@ -9,12 +9,27 @@
 //! ```
 
 mod cancel;
+pub mod codes;
+mod driver;
+mod explain;
+mod ledger;
+mod lines;
 mod ports;
+mod prepare;
+mod report;
 mod runner;
+pub mod scheduler;
+mod sink;
+mod sources;
 
 pub use cancel::Cancel;
+pub use driver::{CANCEL_GRACE, MAX_BACKOFF, Run, RunOptions, Services};
+pub use explain::{ExplainReport, Upstream, Verdict, explain_step};
+pub use lines::MAX_LINE;
 pub use ports::{
-    Cache, Clock, ComponentError, Components, Filtered, Hit, IngestOptions, Ingested, Lookup, Miss, Monotonic, RunRecord,
-    ServiceError, StepRecord, Trees,
+    Cache, Clock, ComponentError, Components, Filtered, Hit, IngestOptions, Ingested, Lookup, Miss, Monotonic,
+    RecordedStep, RunRecord, ServiceError, StepRecord, Trees,
 };
+pub use report::{Exported, Problem, ProblemClass, RunReport, StepEnd};
 pub use runner::{LazyRunner, RunnerControl, RunnerError, StepRunner, StepSink};
+pub use scheduler::Scheduler;

@@ -25,6 +25,8 @@ pub enum ServiceError {
     /// The user's files or the pipeline are not as they should be.
     #[error("{message}")]
     User {
+        /// The stable code of a diagnostic of it.
+        code: &'static str,
         /// What is wrong, as a sentence without a period.
         message: String,
         /// The mend.
@@ -33,6 +35,8 @@ pub enum ServiceError {
     /// The machine failed: disk, permissions of the store, another process.
     #[error("{message}")]
     Infrastructure {
+        /// The stable code of a diagnostic of it.
+        code: &'static str,
         /// What went wrong, as a sentence without a period.
         message: String,
         /// What to do about it.

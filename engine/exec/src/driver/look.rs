@@ -1,0 +1,111 @@
+//! Looking a step up: its condition, its request, the cache's answer, and the replay of a hit. Inline, without a task:
+//! a thousand hits are a thousand times this. Not here: what happens on a miss (`attempt`).
+
+use std::time::Duration;
+
+use airtight_model::event::CacheOutcome;
+use airtight_model::{Class, Outcome, StepId};
+
+use super::{Driver, Pending};
+use crate::ports::{Hit, Lookup};
+use crate::prepare::{Prepared, Refusal, prepare};
+use crate::sink::replay;
+
+/// What is to become of a step that was looked up.
+pub(crate) enum Answer {
+    Hit(CacheOutcome, Hit),
+    Run(CacheOutcome, String),
+}
+
+impl Driver {
+    /// Looks one step up, and ends it if it need not run.
+    pub(super) async fn look(&mut self, step: StepId) {
+        self.tracks[step.index()].begun.get_or_insert_with(|| self.services.clock.now());
+        match self.ledger.condition(step, &*self.services.evaluator) {
+            Ok(true) => {}
+            Ok(false) => {
+                let condition = self.ledger.step(step).condition.as_deref();
+                let cause = match condition {
+                    None | Some("false") => "its condition is false".to_owned(),
+                    Some(text) => format!("its condition `{text}` is false"),
+                };
+                return self.end_without_result(step, Outcome::Skipped, Some(cause), None);
+            }
+            Err(cause) => {
+                let refusal = Refusal::user(format!("its condition has no value: {cause}"), "change `if:`");
+                return self.refuse(step, refusal).await;
+            }
+        }
+        let prepared = match prepare(step, &mut self.ledger, self.services.ports()) {
+            Ok(prepared) => prepared,
+            Err(refusal) => return self.refuse(step, refusal).await,
+        };
+        match self.ask(step, &prepared) {
+            Ok(Answer::Hit(cache, hit)) => self.hit(step, cache, hit, prepared),
+            Ok(Answer::Run(cache, reason)) => self.queue(step, prepared, cache, reason),
+            Err(refusal) => self.refuse(step, refusal).await,
+        }
+    }
+
+    fn ask(&self, step: StepId, prepared: &Prepared) -> Result<Answer, Refusal> {
+        if let Some(reason) = self.forced.get(&step) {
+            return Ok(Answer::Run(CacheOutcome::Off, reason.clone()));
+        }
+        let planned = self.ledger.step(step);
+        if planned.class == Class::Effectful {
+            return Ok(Answer::Run(CacheOutcome::Off, format!("it is effectful: {}", planned.class_reason)));
+        }
+        if !self.options.use_cache {
+            return Ok(Answer::Run(CacheOutcome::Off, "the cache is off".to_owned()));
+        }
+        let answer = self.services.cache.lookup(&prepared.action, &self.options.identity_of(&planned.name))?;
+        Ok(match answer {
+            Lookup::Full(hit) => Answer::Hit(CacheOutcome::Full, hit),
+            Lookup::Narrow(hit) => Answer::Hit(CacheOutcome::Narrow, hit),
+            Lookup::Miss(miss) => Answer::Run(CacheOutcome::Miss, miss.reason),
+        })
+    }
+
+    fn hit(&mut self, step: StepId, cache: CacheOutcome, hit: Hit, prepared: Prepared) {
+        let plan = self.ledger.plan().clone();
+        let name = &plan.steps[step.index()].name;
+        let (trees, events) = (&*self.services.trees, &*self.services.events);
+        if let Err(error) = replay(name, &hit.result, trees, events, self.options.replay_streams) {
+            // What it wrote is gone, and running it is what brings that back.
+            return self.queue(step, prepared, CacheOutcome::Miss, format!("what it wrote is lost: {error}"));
+        }
+        self.end_with_hit(step, cache, hit);
+    }
+
+    pub(super) fn queue(&mut self, step: StepId, prepared: Prepared, cache: CacheOutcome, reason: String) {
+        let key = prepared.action.full_key(&prepared.action.static_key());
+        self.tracks[step.index()].pending = Some(Pending { prepared, key, cache, reason });
+        if !self.weighed {
+            self.weigh();
+        }
+        self.scheduler.enqueue(step);
+    }
+
+    /// Asks how long steps took last. Only when the first has to run: a run of hits has no use for it.
+    fn weigh(&mut self) {
+        self.weighed = true;
+        let names = self.ledger.plan().steps.iter().map(|step| self.options.identity_of(&step.name));
+        let durations = self.services.cache.durations(&names.collect::<Vec<_>>());
+        // One for the step itself, so that among unknown ones the longest chain goes first.
+        let weight = |known: &Option<Duration>| known.map_or(1, |known| (known.as_micros() as u64).saturating_add(1));
+        let mut weights: Vec<u64> = durations.iter().map(weight).collect();
+        weights.resize(self.tracks.len(), 1);
+        self.scheduler.set_weights(&weights);
+    }
+
+    /// Ends a step that cannot be looked up or run, unless what is wrong is a lost blob that can be made again.
+    pub(super) async fn refuse(&mut self, step: StepId, refusal: Refusal) {
+        match refusal.lost {
+            Some(blob) => {
+                let began = self.epoch;
+                self.rewind(Some(step), &[blob], began, refusal.cause).await;
+            }
+            None => self.end_without_result(step, refusal.outcome, Some(refusal.cause), refusal.help),
+        }
+    }
+}
