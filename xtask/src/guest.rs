@@ -5,6 +5,7 @@ mod build;
 mod embed;
 mod environment;
 mod lock;
+mod process;
 mod toolchain;
 
 use std::path::{Path, PathBuf};

@@ -56,12 +56,13 @@ pub(crate) fn run(project: &Project) -> ExitCode {
 
 /// Checks every rule as one check each.
 pub(crate) fn add_to(tally: &mut Tally, project: &Project) {
-    let mut sources = Vec::new();
-    if !tally.check("the repository's files can be read", || {
-        Ok(sources.extend(read(project)?))
-    }) {
-        return;
-    }
+    let sources = match read(project) {
+        Ok(sources) => sources,
+        Err(error) => {
+            tally.check("the repository's files can be read", || Err(error));
+            return;
+        }
+    };
     for (name, rule) in RULES {
         tally.check(name, || verdict(rule(&sources)));
     }

@@ -10,10 +10,10 @@
 //! 4 adds to rustup's own folder. A toolchain of another route yields other bytes for the same guest, as one of another release does.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::environment::{say, scrubbed};
+use super::process::{run, run_within, text_of};
 use super::{Error, TARGETS, lock};
 
 /// The script behind the two Debian routes, run by bash from its text, so that it need not be found.
@@ -260,7 +260,7 @@ impl Routes {
         command
             .args(["target", "add", "--toolchain", name])
             .args(TARGETS)
-            .env("RUSTUP_MAX_RETRIES", "1");
+            .envs([("RUSTUP_MAX_RETRIES", "1"), ("RUST_BACKTRACE", "0")]);
         run_within(&mut command, RUSTUP_LIMIT)?;
         if !self.host.has_targets() {
             return Err(refused("ended well, but the targets are not there"));
@@ -319,72 +319,6 @@ fn probe(toolchain: &Toolchain, folder: &Path) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Runs a command to its end with its output going where ours goes.
-pub(super) fn run(command: &mut Command, name: &str) -> Result<(), Error> {
-    let failed = |how: String| Error::Program {
-        program: name.to_owned(),
-        how,
-    };
-    // What a nested program prints to stdout would be read as instructions by the cargo that runs a build script.
-    command.stdin(Stdio::null()).stdout(Stdio::from(std::io::stderr()));
-    let status = command
-        .status()
-        .map_err(|cause| failed(format!("could not be started: {cause}")))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(failed(format!("failed ({status})")))
-    }
-}
-
-/// Runs a command, and ends it when it takes longer than `limit`.
-fn run_within(command: &mut Command, limit: Duration) -> Result<(), Error> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let failed = |how: String| Error::Program {
-        program: program.clone(),
-        how,
-    };
-    command.stdin(Stdio::null()).stdout(Stdio::from(std::io::stderr()));
-    let mut child = command
-        .spawn()
-        .map_err(|cause| failed(format!("could not be started: {cause}")))?;
-    let deadline = Instant::now() + limit;
-    loop {
-        match child
-            .try_wait()
-            .map_err(|cause| failed(format!("could not be waited for: {cause}")))?
-        {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(failed(format!("failed ({status})"))),
-            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
-            None => {
-                // It may have ended by itself in between: then there is nothing left to end.
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(failed(format!("was ended after {} seconds", limit.as_secs())));
-            }
-        }
-    }
-}
-
-/// Runs a command and returns what it printed.
-fn text_of(command: &mut Command) -> Result<String, Error> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let failed = |how: String| Error::Program {
-        program: program.clone(),
-        how,
-    };
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|cause| failed(format!("could not be started: {cause}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("failed ({})", output.status)));
-    }
-    String::from_utf8(output.stdout).map_err(|_| failed("printed something that is not UTF-8".to_owned()))
 }
 
 #[cfg(test)]
@@ -447,14 +381,5 @@ mod tests {
             host(Path::new("/h/.rustup/toolchains/stable-x86_64")).rustup_name(),
             Some("stable-x86_64")
         );
-    }
-
-    #[test]
-    fn a_program_that_never_ends_is_ended() {
-        // A proxy that swallows packets must not hang the build.
-        let started = Instant::now();
-        let error = run_within(Command::new("sleep").arg("60"), Duration::from_millis(100)).unwrap_err();
-        assert!(error.to_string().contains("was ended after"), "{error}");
-        assert!(started.elapsed() < Duration::from_secs(30));
     }
 }
