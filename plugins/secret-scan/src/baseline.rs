@@ -28,7 +28,9 @@ pub enum BaselineError {
     NotJson(String),
     #[error("it must be an object with `\"version\": 1` and a list `findings`, and nothing else")]
     Shape,
-    #[error("entry {0} of `findings` must have `fingerprint`, `rule`, `path` and `reason`, all strings, none empty, and nothing else")]
+    #[error(
+        "entry {0} of `findings` must have `fingerprint`, `rule`, `path` and `reason`, all strings, none empty, and nothing else"
+    )]
     Entry(usize),
     #[error("entry {0} of `findings` repeats the fingerprint of an earlier one")]
     Repeated(usize),
@@ -41,14 +43,20 @@ pub enum BaselineError {
 pub fn parse(text: &[u8]) -> Result<Baseline, BaselineError> {
     let value: Value = serde_json::from_slice(text).map_err(|error| BaselineError::NotJson(error.to_string()))?;
     let top = value.as_object().ok_or(BaselineError::Shape)?;
-    let (Some(1), Some(list), 2) =
-        (top.get("version").and_then(Value::as_u64), top.get("findings").and_then(Value::as_array), top.len())
-    else {
+    let (Some(1), Some(list), 2) = (
+        top.get("version").and_then(Value::as_u64),
+        top.get("findings").and_then(Value::as_array),
+        top.len(),
+    ) else {
         return Err(BaselineError::Shape);
     };
     let mut baseline = Baseline::new();
     for (number, item) in (1..).zip(list) {
-        let part = |key: &str| item.get(key).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+        let part = |key: &str| {
+            item.get(key)
+                .and_then(Value::as_str)
+                .filter(|text| !text.trim().is_empty())
+        };
         let (Some(fingerprint), Some(rule), Some(path), Some(reason), Some(4)) = (
             part("fingerprint"),
             part("rule"),
@@ -58,7 +66,11 @@ pub fn parse(text: &[u8]) -> Result<Baseline, BaselineError> {
         ) else {
             return Err(BaselineError::Entry(number));
         };
-        let entry = Entry { rule: rule.to_owned(), path: path.to_owned(), reason: reason.to_owned() };
+        let entry = Entry {
+            rule: rule.to_owned(),
+            path: path.to_owned(),
+            reason: reason.to_owned(),
+        };
         if baseline.insert(fingerprint.to_owned(), entry).is_some() {
             return Err(BaselineError::Repeated(number));
         }
@@ -85,7 +97,10 @@ mod tests {
     #[test]
     fn the_entry_that_is_printed_is_accepted_as_it_stands() {
         // What the error message offers must work when pasted, odd paths included.
-        let text = format!(r#"{{"version": 1, "findings": [{}]}}"#, entry("f00", "jwt", "a \"b\"\n.txt"));
+        let text = format!(
+            r#"{{"version": 1, "findings": [{}]}}"#,
+            entry("f00", "jwt", "a \"b\"\n.txt")
+        );
         let baseline = parse(text.as_bytes()).unwrap();
         assert_eq!(baseline["f00"].path, "a \"b\"\n.txt");
         assert_eq!(baseline["f00"].rule, "jwt");
@@ -97,7 +112,10 @@ mod tests {
         assert!(matches!(parse(b"{"), Err(BaselineError::NotJson(_))));
         assert_eq!(parse(b"[]"), Err(BaselineError::Shape));
         assert_eq!(parse(br#"{"version": 2, "findings": []}"#), Err(BaselineError::Shape));
-        assert_eq!(parse(br#"{"version": 1, "findings": [], "x": 1}"#), Err(BaselineError::Shape));
+        assert_eq!(
+            parse(br#"{"version": 1, "findings": [], "x": 1}"#),
+            Err(BaselineError::Shape)
+        );
         let one = r#"{"fingerprint":"a","rule":"b","path":"c","reason":"d"}"#;
         let bad = r#"{"fingerprint":"a","rule":"b","path":"c","reason":" "}"#;
         let list = |items: &str| format!(r#"{{"version": 1, "findings": [{items}]}}"#).into_bytes();

@@ -71,7 +71,11 @@ impl Reporter for Host {
             severity: report::Severity::Note,
             title: notice.title.clone(),
             message: notice.message.clone(),
-            location: Some(report::Location { path: notice.path.clone(), line: None, column: None }),
+            location: Some(report::Location {
+                path: notice.path.clone(),
+                line: None,
+                column: None,
+            }),
         });
     }
 

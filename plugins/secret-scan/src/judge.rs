@@ -17,42 +17,228 @@ pub fn entropy(text: &[u8]) -> f64 {
 
 /// Parts of well-known examples and placeholders that no random token has by chance.
 const PLACEHOLDER_PARTS: &[&str] = &[
-    "example", "changeme", "change_me", "change-me", "placeholder", "redacted", "replaceme", "replace_me", "replace-me",
-    "xxxxxx", "dummy", "sample", "insert", "your_", "your-", "yourtoken", "yourkey", "notreal", "not-a-real", "abcdefgh",
-    "01234567", "12345678", "deadbeefdeadbeef", "......", "******",
+    "example",
+    "changeme",
+    "change_me",
+    "change-me",
+    "placeholder",
+    "redacted",
+    "replaceme",
+    "replace_me",
+    "replace-me",
+    "xxxxxx",
+    "dummy",
+    "sample",
+    "insert",
+    "your_",
+    "your-",
+    "yourtoken",
+    "yourkey",
+    "notreal",
+    "not-a-real",
+    "abcdefgh",
+    "01234567",
+    "12345678",
+    "deadbeefdeadbeef",
+    "......",
+    "******",
     // The account key of the storage emulator, and the subject of the token that explains JWT.
-    "eby8vdm02xnocqflquwjpllmetlcdxj1ouzft50u", "eyjzdwiioiixmjm0nty3odkwii",
+    "eby8vdm02xnocqflquwjpllmetlcdxj1ouzft50u",
+    "eyjzdwiioiixmjm0nty3odkwii",
 ];
 
 /// Parts that make a guess from a name a wrong one.
 const WORDS: &[&str] = &[
-    "test", "fake", "mock", "demo", "todo", "null", "undefined", "default", "string", "secret", "password", "passwd",
-    "token", "lorem", "hello", "admin", "hidden", "enter", "some", "required", "optional", "invalid", "missing", "foobar",
-    "value", "mypass", "my-", "my_", "letmein", "qwerty",
+    "test",
+    "fake",
+    "mock",
+    "demo",
+    "todo",
+    "null",
+    "undefined",
+    "default",
+    "string",
+    "secret",
+    "password",
+    "passwd",
+    "token",
+    "lorem",
+    "hello",
+    "admin",
+    "hidden",
+    "enter",
+    "some",
+    "required",
+    "optional",
+    "invalid",
+    "missing",
+    "foobar",
+    "value",
+    "mypass",
+    "my-",
+    "my_",
+    "letmein",
+    "qwerty",
 ];
 
 /// What begins a value that stands for a secret kept elsewhere, or for no secret at all.
 const REFERENCES: &[&str] = &[
-    "$", "%", "{", "<", "@", "&", "*", "!", "#", "/", "./", "../", "~/", "http:", "https:", "file:", "env:", "env.", "arn:",
-    "vault:", "ref:", "secretref", "process.env", "os.environ", "op:", "sha1", "sha256", "sha384", "sha512", "md5", "urn:",
-    "data:", "var.", "local.", "module.", "ssm:", "projects/",
+    "$",
+    "%",
+    "{",
+    "<",
+    "@",
+    "&",
+    "*",
+    "!",
+    "#",
+    "/",
+    "./",
+    "../",
+    "~/",
+    "http:",
+    "https:",
+    "file:",
+    "env:",
+    "env.",
+    "arn:",
+    "vault:",
+    "ref:",
+    "secretref",
+    "process.env",
+    "os.environ",
+    "op:",
+    "sha1",
+    "sha256",
+    "sha384",
+    "sha512",
+    "md5",
+    "urn:",
+    "data:",
+    "var.",
+    "local.",
+    "module.",
+    "ssm:",
+    "projects/",
 ];
 
 /// Last words of a name that make it a property of a secret, not the secret.
 const PROPERTIES: &[&str] = &[
-    "id", "ids", "name", "names", "url", "uri", "path", "file", "filename", "dir", "type", "kind", "field", "header",
-    "param", "length", "len", "count", "size", "limit", "prefix", "suffix", "label", "title", "text", "hint", "help",
-    "message", "msg", "regex", "pattern", "format", "policy", "expiry", "expires", "ttl", "age", "class", "style", "ref",
-    "arn", "index", "version", "algorithm", "alg", "digest", "fingerprint", "checksum", "scope", "scopes", "endpoint",
-    "issuer", "audience", "source", "provider", "store", "manager", "placeholder", "description", "error", "status", "env",
-    "var", "variable", "role", "group", "rules", "validator", "reset", "link", "page", "limiter", "bucket", "selector",
+    "id",
+    "ids",
+    "name",
+    "names",
+    "url",
+    "uri",
+    "path",
+    "file",
+    "filename",
+    "dir",
+    "type",
+    "kind",
+    "field",
+    "header",
+    "param",
+    "length",
+    "len",
+    "count",
+    "size",
+    "limit",
+    "prefix",
+    "suffix",
+    "label",
+    "title",
+    "text",
+    "hint",
+    "help",
+    "message",
+    "msg",
+    "regex",
+    "pattern",
+    "format",
+    "policy",
+    "expiry",
+    "expires",
+    "ttl",
+    "age",
+    "class",
+    "style",
+    "ref",
+    "arn",
+    "index",
+    "version",
+    "algorithm",
+    "alg",
+    "digest",
+    "fingerprint",
+    "checksum",
+    "scope",
+    "scopes",
+    "endpoint",
+    "issuer",
+    "audience",
+    "source",
+    "provider",
+    "store",
+    "manager",
+    "placeholder",
+    "description",
+    "error",
+    "status",
+    "env",
+    "var",
+    "variable",
+    "role",
+    "group",
+    "rules",
+    "validator",
+    "reset",
+    "link",
+    "page",
+    "limiter",
+    "bucket",
+    "selector",
 ];
 
 /// Passwords of URLs that stand for one.
 const URL_PLACEHOLDERS: &[&str] = &[
-    "pass", "password", "passwd", "passw0rd", "pwd", "pw", "secret", "token", "user", "username", "root", "admin",
-    "postgres", "mysql", "mongo", "redis", "guest", "test", "foo", "bar", "baz", "xxx", "key", "apikey", "api_key", "hunter2",
-    "mypassword", "mypass", "pass123", "password123", "123", "1234", "12345", "123456", "p4ss", "abc", "pat",
+    "pass",
+    "password",
+    "passwd",
+    "passw0rd",
+    "pwd",
+    "pw",
+    "secret",
+    "token",
+    "user",
+    "username",
+    "root",
+    "admin",
+    "postgres",
+    "mysql",
+    "mongo",
+    "redis",
+    "guest",
+    "test",
+    "foo",
+    "bar",
+    "baz",
+    "xxx",
+    "key",
+    "apikey",
+    "api_key",
+    "hunter2",
+    "mypassword",
+    "mypass",
+    "pass123",
+    "password123",
+    "123",
+    "1234",
+    "12345",
+    "123456",
+    "p4ss",
+    "abc",
+    "pat",
 ];
 
 /// Whether a string of a known format is a well-known example or made of too little to be random.
@@ -79,7 +265,9 @@ pub fn is_url_placeholder(password: &str, host: &str) -> bool {
         || [".example", ".invalid", ".test"].iter().any(|&end| host.ends_with(end));
     documentation
         || URL_PLACEHOLDERS.contains(&lower.as_str())
-        || ["${", "$(", "{{", "<", "%s", "%(", "%v", "...", "***", "xxx", "…"].iter().any(|&part| lower.contains(part))
+        || ["${", "$(", "{{", "<", "%s", "%(", "%v", "...", "***", "xxx", "…"]
+            .iter()
+            .any(|&part| lower.contains(part))
         || lower.starts_with(['$', '{', ':', '['])
         || is_placeholder(password)
 }
@@ -91,7 +279,9 @@ pub fn is_assigned_secret(name: &str, value: &str) -> bool {
         || is_placeholder(value)
         || WORDS.iter().any(|&word| lower.contains(word))
         || REFERENCES.iter().any(|&start| lower.starts_with(start))
-        || ["${", "$(", "{{", "}}", "<", ">", "(", ")", "\\", "://", "::"].iter().any(|&part| value.contains(part))
+        || ["${", "$(", "{{", "}}", "<", ">", "(", ")", "\\", "://", "::"]
+            .iter()
+            .any(|&part| value.contains(part))
         || !value.is_ascii()
         || is_made_of_words(&lower)
     {
@@ -103,7 +293,9 @@ pub fn is_assigned_secret(name: &str, value: &str) -> bool {
     );
     let bits = entropy(value.as_bytes());
     if is_for_people(name) {
-        let symbols = value.bytes().any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.'));
+        let symbols = value
+            .bytes()
+            .any(|b| b.is_ascii_punctuation() && !matches!(b, b'_' | b'-' | b'.'));
         letters && (digits > 0 || symbols) && bits >= if value.len() < 12 { 2.5 } else { 3.0 }
     } else {
         let hex = value.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
@@ -114,7 +306,9 @@ pub fn is_assigned_secret(name: &str, value: &str) -> bool {
 /// Names of what a person types, which is shorter and less random than what a machine makes.
 fn is_for_people(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
-    ["password", "passwd", "passphrase", "pwd"].iter().any(|&word| lower.contains(word))
+    ["password", "passwd", "passphrase", "pwd"]
+        .iter()
+        .any(|&word| lower.contains(word))
 }
 
 fn names_a_property(name: &str) -> bool {
@@ -122,14 +316,19 @@ fn names_a_property(name: &str) -> bool {
     let squeezed: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
     squeezed.contains("publickey")
         || squeezed.contains("publishable")
-        || ["nexttoken", "pagetoken", "continuationtoken", "pagination"].iter().any(|&part| squeezed.contains(part))
+        || ["nexttoken", "pagetoken", "continuationtoken", "pagination"]
+            .iter()
+            .any(|&part| squeezed.contains(part))
         || PROPERTIES.contains(&last_word(name).as_str())
 }
 
 /// The last word of a name in snake, kebab, dotted or camel case, in lower case.
 fn last_word(name: &str) -> String {
     let name = name.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-    let word = name.rsplit(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or_default();
+    let word = name
+        .rsplit(|c: char| !c.is_ascii_alphanumeric())
+        .next()
+        .unwrap_or_default();
     // `tokenURL` ends in `URL`, `tokenId` in `Id`, `TOKEN` in itself.
     let bytes = word.as_bytes();
     let mut start = bytes.len();
@@ -149,12 +348,16 @@ fn last_word(name: &str) -> String {
 /// name, a path.
 fn is_made_of_words(lower: &str) -> bool {
     let mut parts = 0;
-    lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty()).all(|part| {
-        parts += 1;
-        let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
-        let digits = part.len() - letters.len();
-        digits <= 4 && letters.len() <= 20 && letters.bytes().all(|b| b.is_ascii_alphabetic())
-    }) && parts != 1
+    lower
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|part| !part.is_empty())
+        .all(|part| {
+            parts += 1;
+            let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
+            let digits = part.len() - letters.len();
+            digits <= 4 && letters.len() <= 20 && letters.bytes().all(|b| b.is_ascii_alphabetic())
+        })
+        && parts != 1
 }
 
 /// Fewest base64 characters after the header of a private key that make it one.
@@ -192,7 +395,9 @@ fn split_pem_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let text = rest?;
-        let cut = text.windows(2).position(|pair| pair[0] == b'\n' || pair == b"\\n" || pair == b"\\r");
+        let cut = text
+            .windows(2)
+            .position(|pair| pair[0] == b'\n' || pair == b"\\n" || pair == b"\\r");
         match cut {
             Some(at) => {
                 rest = Some(&text[at + if text[at] == b'\n' { 1 } else { 2 }..]);
@@ -287,7 +492,10 @@ mod tests {
     #[test]
     fn a_pem_body_is_found_in_files_and_in_literals() {
         // The same key as a file, in JSON, and as lines of string literals is one secret.
-        let (a, b) = ("MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw", "ggSjAgEAAoIBAQC7VJTUt9Us8cKjMzEfYyji");
+        let (a, b) = (
+            "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw",
+            "ggSjAgEAAoIBAQC7VJTUt9Us8cKjMzEfYyji",
+        );
         let body = Some([a, b].concat().into_bytes());
         for text in [
             format!("\n{a}\r\n{b}\n-----END"),

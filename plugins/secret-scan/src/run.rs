@@ -125,7 +125,10 @@ pub fn run(settings: &Settings, reporter: &mut dyn Reporter) -> Result<Summary, 
     };
     let (findings, mut summary) = search(settings, &accepted, reporter)?;
     summary.findings = findings.iter().filter(|finding| finding.accepted.is_none()).count() as u64;
-    summary.baselined = findings.iter().filter(|finding| matches!(finding.accepted, Some(Some(_)))).count() as u64;
+    summary.baselined = findings
+        .iter()
+        .filter(|finding| matches!(finding.accepted, Some(Some(_))))
+        .count() as u64;
     if let Some(path) = &settings.sarif {
         write_sarif(path, settings, &findings)?;
     }
@@ -145,12 +148,18 @@ pub fn run(settings: &Settings, reporter: &mut dyn Reporter) -> Result<Summary, 
 }
 
 fn read_baseline(path: &str) -> Result<Baseline, Failure> {
-    let failed = |source| Failure::BaselineRead { path: path.to_owned(), source };
+    let failed = |source| Failure::BaselineRead {
+        path: path.to_owned(),
+        source,
+    };
     if fs::metadata(path).map_err(failed)?.len() > baseline::MAX_BYTES {
         return Err(Failure::BaselineSize { path: path.to_owned() });
     }
     let text = fs::read(path).map_err(failed)?;
-    baseline::parse(&text).map_err(|source| Failure::Baseline { path: path.to_owned(), source })
+    baseline::parse(&text).map_err(|source| Failure::Baseline {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn search(
@@ -168,7 +177,10 @@ fn search(
             reporter.progress(index as u64, total);
         }
         let path = file.path.display().to_string();
-        let failed = |source| Failure::Read { path: path.clone(), source };
+        let failed = |source| Failure::Read {
+            path: path.clone(),
+            source,
+        };
         let opened = File::open(&file.path).map_err(failed)?;
         let searched = scanner.search(opened, holds_settings(&file.relative)).map_err(failed)?;
         summary.files += 1;
@@ -212,16 +224,39 @@ fn holds_settings(relative: &str) -> bool {
     let name = relative.rsplit('/').next().unwrap_or(relative).to_ascii_lowercase();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     const EXTENSIONS: &[&str] = &[
-        "env", "properties", "ini", "cfg", "conf", "config", "cnf", "yaml", "yml", "toml", "tfvars", "sh", "bash", "zsh",
-        "fish", "envrc", "netrc", "npmrc", "pypirc", "pgpass",
+        "env",
+        "properties",
+        "ini",
+        "cfg",
+        "conf",
+        "config",
+        "cnf",
+        "yaml",
+        "yml",
+        "toml",
+        "tfvars",
+        "sh",
+        "bash",
+        "zsh",
+        "fish",
+        "envrc",
+        "netrc",
+        "npmrc",
+        "pypirc",
+        "pgpass",
     ];
     EXTENSIONS.contains(&extension)
         || name.starts_with(".env")
-        || ["dockerfile", "containerfile", "credentials"].iter().any(|&start| name.starts_with(start))
+        || ["dockerfile", "containerfile", "credentials"]
+            .iter()
+            .any(|&start| name.starts_with(start))
 }
 
 fn write_sarif(path: &str, settings: &Settings, findings: &[Finding]) -> Result<(), Failure> {
-    let failed = |source| Failure::Sarif { path: path.to_owned(), source };
+    let failed = |source| Failure::Sarif {
+        path: path.to_owned(),
+        source,
+    };
     let roots: Vec<String> = settings
         .paths
         .iter()
@@ -269,10 +304,16 @@ fn report(findings: &[Finding], reporter: &mut dyn Reporter) {
 /// Says which entries of the baseline match nothing any more.
 fn report_stale(path: &str, accepted: &Baseline, findings: &[Finding], reporter: &mut dyn Reporter) {
     let used: BTreeSet<&str> = findings.iter().map(|finding| finding.fingerprint.as_str()).collect();
-    for (fingerprint, entry) in accepted.iter().filter(|(fingerprint, _)| !used.contains(fingerprint.as_str())) {
+    for (fingerprint, entry) in accepted
+        .iter()
+        .filter(|(fingerprint, _)| !used.contains(fingerprint.as_str()))
+    {
         reporter.notice(&Notice {
             title: "baseline entry matches nothing".to_owned(),
-            message: format!("take the entry `{fingerprint}` ({} in {}) out of the baseline", entry.rule, entry.path),
+            message: format!(
+                "take the entry `{fingerprint}` ({} in {}) out of the baseline",
+                entry.rule, entry.path
+            ),
             path: path.to_owned(),
         });
     }
@@ -303,7 +344,11 @@ fn complaint(findings: &[Finding], baseline: Option<&str>) -> String {
     };
     for finding in listed {
         let rule = RULES[finding.rule].id;
-        let _ = write!(text, "\n  {}:{}:{} {rule} ({})", finding.path, finding.line, finding.column, finding.shown);
+        let _ = write!(
+            text,
+            "\n  {}:{}:{} {rule} ({})",
+            finding.path, finding.line, finding.column, finding.shown
+        );
     }
     if open.len() > listed.len() {
         let _ = write!(text, "\n  and {} more", open.len() - listed.len());
@@ -318,7 +363,10 @@ fn complaint(findings: &[Finding], baseline: Option<&str>) -> String {
          help: to accept what is no secret, put the comment `airtight:allow-secret` on its line, or add its entry {place}:"
     );
     let mut printed = BTreeSet::new();
-    for finding in listed.iter().filter(|finding| printed.insert(finding.fingerprint.as_str())) {
+    for finding in listed
+        .iter()
+        .filter(|finding| printed.insert(finding.fingerprint.as_str()))
+    {
         let entry = baseline::entry(&finding.fingerprint, RULES[finding.rule].id, &finding.relative);
         let _ = write!(text, "\n  {entry}");
     }

@@ -68,7 +68,11 @@ pub fn log(roots: &[String], results: &[SarifResult<'_>]) -> String {
 }
 
 fn base_id(root: usize) -> String {
-    if root == 0 { "SRCROOT".to_owned() } else { format!("SRCROOT{}", root + 1) }
+    if root == 0 {
+        "SRCROOT".to_owned()
+    } else {
+        format!("SRCROOT{}", root + 1)
+    }
 }
 
 fn level(severity: Severity) -> &'static str {

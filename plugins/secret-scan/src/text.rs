@@ -102,7 +102,11 @@ impl Scanner {
             .kind(Some(AhoCorasickKind::DFA))
             .build(&words)
             .expect("a few hundred short keywords are within the automaton's limits");
-        Self { keywords, rules_of, patterns: RULES.iter().map(|_| OnceCell::new()).collect() }
+        Self {
+            keywords,
+            rules_of,
+            patterns: RULES.iter().map(|_| OnceCell::new()).collect(),
+        }
     }
 
     /// Searches a file. `settings` says that it is one of settings, where values stand without quotes.
@@ -141,9 +145,15 @@ fn utf16_order(start: &[u8]) -> Option<bool> {
 fn from_utf16(bytes: &[u8], little: bool) -> String {
     let units = bytes.chunks_exact(2).map(|pair| {
         let pair = [pair[0], pair[1]];
-        if little { u16::from_le_bytes(pair) } else { u16::from_be_bytes(pair) }
+        if little {
+            u16::from_le_bytes(pair)
+        } else {
+            u16::from_be_bytes(pair)
+        }
     });
-    char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    char::decode_utf16(units)
+        .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect()
 }
 
 /// Where the pass is: the line that holds `at`. Positions count from the start of the file.
@@ -180,7 +190,12 @@ impl<'a> Pass<'a> {
             settings,
             buffer,
             base: 0,
-            cursor: Cursor { at: 0, line: 1, line_start: 0, mark: (0, 0) },
+            cursor: Cursor {
+                at: 0,
+                line: 1,
+                line_start: 0,
+                mark: (0, 0),
+            },
             line_end: 0,
             seen: vec![u64::MAX; RULES.len()],
             starts: BTreeSet::new(),
@@ -200,7 +215,11 @@ impl<'a> Pass<'a> {
             searched_to = limit;
             let truncated = self.found.len() >= MAX_MATCHES;
             if last || truncated {
-                return Ok(Searched { matches: settle(self.found), bytes: end, truncated });
+                return Ok(Searched {
+                    matches: settle(self.found),
+                    bytes: end,
+                    truncated,
+                });
             }
             self.shift(limit - MARGIN as u64);
         }
@@ -254,13 +273,18 @@ impl<'a> Pass<'a> {
         } else {
             let (step, overlap) = (MAX_LINE as u64, OVERLAP as u64);
             let start = line_start + (at - line_start) / step * step;
-            (start.saturating_sub(overlap).max(line_start).max(self.base), (start + step + overlap).min(self.line_end))
+            (
+                start.saturating_sub(overlap).max(line_start).max(self.base),
+                (start + step + overlap).min(self.line_end),
+            )
         };
         if self.seen[rule] == window.0 {
             return;
         }
         self.seen[rule] = window.0;
-        let Some(pattern) = self.scanner.pattern(rule) else { return };
+        let Some(pattern) = self.scanner.pattern(rule) else {
+            return;
+        };
         let base = self.base;
         let text = &buffer[(window.0 - base) as usize..(window.1 - base) as usize];
         let line = &buffer[(line_start.max(base) - base) as usize..(self.line_end - base) as usize];
@@ -337,7 +361,12 @@ fn code_points(text: &[u8]) -> u64 {
 fn judged(rule: &Rule, captures: &Captures<'_>, text: &[u8]) -> Option<(Vec<u8>, std::ops::Range<usize>)> {
     let whole = captures.get(0)?;
     let secret = captures.name("secret").unwrap_or(whole);
-    let part = |name: &str| captures.name(name).map(|m| String::from_utf8_lossy(m.as_bytes())).unwrap_or_default();
+    let part = |name: &str| {
+        captures
+            .name(name)
+            .map(|m| String::from_utf8_lossy(m.as_bytes()))
+            .unwrap_or_default()
+    };
     let value = String::from_utf8_lossy(secret.as_bytes());
     let is_secret = match rule.check {
         Check::PemBody => {

@@ -45,32 +45,43 @@ pub fn files(roots: &[String], exclude: &[String]) -> Result<Vec<File>, WalkErro
     let mut found = BTreeMap::new();
     for (root, given) in roots.iter().enumerate() {
         let path = PathBuf::from(given);
-        let failed = |source| WalkError::Read { path: given.clone(), source };
+        let failed = |source| WalkError::Read {
+            path: given.clone(),
+            source,
+        };
         let kind = fs::metadata(&path).map_err(failed)?;
         if kind.is_dir() {
             walk(root, &path, exclude, &mut found)?;
         } else {
-            let name = path.file_name().map_or_else(|| given.clone(), |name| name.to_string_lossy().into_owned());
-            found.entry(path.clone()).or_insert(File { path, relative: name, root });
+            let name = path
+                .file_name()
+                .map_or_else(|| given.clone(), |name| name.to_string_lossy().into_owned());
+            found.entry(path.clone()).or_insert(File {
+                path,
+                relative: name,
+                root,
+            });
         }
     }
     Ok(found.into_values().collect())
 }
 
-fn walk(
-    root: usize,
-    top: &Path,
-    exclude: &[String],
-    found: &mut BTreeMap<PathBuf, File>,
-) -> Result<(), WalkError> {
+fn walk(root: usize, top: &Path, exclude: &[String], found: &mut BTreeMap<PathBuf, File>) -> Result<(), WalkError> {
     // A list of folders still to do, not recursion: depth is the guest's input.
     let mut pending = vec![(top.to_path_buf(), String::new())];
     while let Some((folder, prefix)) = pending.pop() {
-        let failed = |source| WalkError::Read { path: folder.display().to_string(), source };
+        let failed = |source| WalkError::Read {
+            path: folder.display().to_string(),
+            source,
+        };
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+            let relative = if prefix.is_empty() {
+                name
+            } else {
+                format!("{prefix}/{name}")
+            };
             if is_excluded(exclude, &relative) {
                 continue;
             }
@@ -94,7 +105,9 @@ fn is_excluded(globs: &[String], relative: &str) -> bool {
     globs.iter().any(|glob| {
         let glob = glob.strip_prefix("./").unwrap_or(glob).trim_end_matches('/');
         fast_glob::glob_match(glob, relative)
-            || glob.strip_suffix("/**").is_some_and(|folder| fast_glob::glob_match(folder, relative))
+            || glob
+                .strip_suffix("/**")
+                .is_some_and(|folder| fast_glob::glob_match(folder, relative))
     })
 }
 
@@ -113,7 +126,11 @@ fn check_glob(glob: &str) -> Result<(), WalkError> {
             _ => {}
         }
     }
-    if braces > 0 || in_class || escaped { Err(WalkError::BadGlob(glob.to_owned())) } else { Ok(()) }
+    if braces > 0 || in_class || escaped {
+        Err(WalkError::BadGlob(glob.to_owned()))
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -123,26 +140,48 @@ mod tests {
 
     fn listed(exclude: &[&str]) -> Vec<String> {
         let dir = tempfile::tempdir().unwrap();
-        for file in ["b.txt", "a/x.txt", "a/y.min.js", "target/debug/o.txt", "deep/target/z.txt"] {
+        for file in [
+            "b.txt",
+            "a/x.txt",
+            "a/y.min.js",
+            "target/debug/o.txt",
+            "deep/target/z.txt",
+        ] {
             let path = dir.path().join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
         let root = dir.path().to_str().unwrap().to_owned();
         let exclude: Vec<String> = exclude.iter().map(|&glob| glob.to_owned()).collect();
-        files(&[root], &exclude).unwrap().into_iter().map(|file| file.relative).collect()
+        files(&[root], &exclude)
+            .unwrap()
+            .into_iter()
+            .map(|file| file.relative)
+            .collect()
     }
 
     #[test]
     fn files_are_sorted_by_path() {
         // Reports come in this order on every machine.
-        assert_eq!(listed(&[]), ["a/x.txt", "a/y.min.js", "b.txt", "deep/target/z.txt", "target/debug/o.txt"]);
+        assert_eq!(
+            listed(&[]),
+            [
+                "a/x.txt",
+                "a/y.min.js",
+                "b.txt",
+                "deep/target/z.txt",
+                "target/debug/o.txt"
+            ]
+        );
     }
 
     #[test]
     fn globs_are_relative_to_the_root_and_cover_what_is_in_a_folder() {
         // `target/**` is the root's own; `**/target/**` any; a name alone is a folder or file at the top.
-        assert_eq!(listed(&["target/**", "**/*.min.js"]), ["a/x.txt", "b.txt", "deep/target/z.txt"]);
+        assert_eq!(
+            listed(&["target/**", "**/*.min.js"]),
+            ["a/x.txt", "b.txt", "deep/target/z.txt"]
+        );
         assert_eq!(listed(&["**/target/**"]), ["a/x.txt", "a/y.min.js", "b.txt"]);
         assert_eq!(listed(&["{a,target,deep}"]), ["b.txt"]);
     }
@@ -151,7 +190,10 @@ mod tests {
     fn an_unclosed_glob_is_refused() {
         // A glob that silently matched nothing would hide the author's mistake.
         for glob in ["a/{b", "[a", "x\\"] {
-            assert!(matches!(files(&[], &[glob.to_owned()]), Err(WalkError::BadGlob(_))), "{glob}");
+            assert!(
+                matches!(files(&[], &[glob.to_owned()]), Err(WalkError::BadGlob(_))),
+                "{glob}"
+            );
         }
     }
 

@@ -5,7 +5,9 @@ use secret_scan::rules::RULES;
 use secret_scan::text::{MAX_LINE, Scanner, Searched};
 
 fn search(text: &str) -> Searched {
-    Scanner::new(true).search(text.as_bytes(), true).expect("reading from memory cannot fail")
+    Scanner::new(true)
+        .search(text.as_bytes(), true)
+        .expect("reading from memory cannot fail")
 }
 
 fn ids(text: &str) -> Vec<&'static str> {
@@ -49,23 +51,41 @@ fn uuid() -> String {
 fn samples() -> Vec<(&'static str, String)> {
     let quoted = |name: &str, value: String| format!("{name} = \"{value}\"");
     vec![
-        ("private-key", format!("-----BEGIN {} KEY-----\n{}\n{}\n-----END", "EC PRIVATE", an(64), an(40))),
+        (
+            "private-key",
+            format!("-----BEGIN {} KEY-----\n{}\n{}\n-----END", "EC PRIVATE", an(64), an(40)),
+        ),
         ("age-secret-key", ["AGE-SECRET-", "KEY-1", &noise(BECH32, 58)].concat()),
         ("aws-access-key-id", ["AK", "IA", &noise(BASE32, 16)].concat()),
         ("aws-secret-access-key", quoted("aws_secret_access_key", an(40))),
         ("gcp-api-key", ["AI", "za", &an(35)].concat()),
-        ("gcp-service-account-key", format!("\"private_key_{}\": \"{}\"", "id", hex(40))),
+        (
+            "gcp-service-account-key",
+            format!("\"private_key_{}\": \"{}\"", "id", hex(40)),
+        ),
         ("gcp-oauth-client-secret", ["GOC", "SPX-", &an(28)].concat()),
         ("gcp-access-token", ["ya", "29.", &an(60)].concat()),
-        ("azure-storage-key", ["AccountName=a;Account", "Key=", &an(86), "=="].concat()),
-        ("azure-shared-access-key", ["SharedAccess", "Key=", &an(43), "="].concat()),
-        ("azure-sas-signature", ["https://a.net/b?sv=2020&si", "g=", &an(43), "%3D"].concat()),
+        (
+            "azure-storage-key",
+            ["AccountName=a;Account", "Key=", &an(86), "=="].concat(),
+        ),
+        (
+            "azure-shared-access-key",
+            ["SharedAccess", "Key=", &an(43), "="].concat(),
+        ),
+        (
+            "azure-sas-signature",
+            ["https://a.net/b?sv=2020&si", "g=", &an(43), "%3D"].concat(),
+        ),
         ("azure-client-secret", [&an(3), "8", "Q~", &an(34)].concat()),
         ("azure-devops-token", [&an(76), "AZ", "DO", &an(4)].concat()),
         ("digitalocean-token", ["dop", "_v1_", &hex(64)].concat()),
         ("heroku-token", ["HR", "KU-", &an(60)].concat()),
         ("heroku-api-key", quoted("HEROKU_KEY", uuid())),
-        ("cloudflare-origin-ca-key", ["v1", ".0-", &hex(24), "-", &hex(146)].concat()),
+        (
+            "cloudflare-origin-ca-key",
+            ["v1", ".0-", &hex(24), "-", &hex(146)].concat(),
+        ),
         ("alibaba-access-key-id", ["LT", "AI", &an(20)].concat()),
         ("fly-token", ["fo", "1_", &an(43)].concat()),
         ("netlify-token", ["nf", "p_", &an(36)].concat()),
@@ -77,7 +97,10 @@ fn samples() -> Vec<(&'static str, String)> {
         ("vault-token", ["hv", "s.", &an(90)].concat()),
         ("doppler-token", ["dp.", "pt.", &an(43)].concat()),
         ("github-token", ["gh", "p_", &an(36)].concat()),
-        ("github-fine-grained-token", ["github", "_pat_", &an(22), "_", &an(59)].concat()),
+        (
+            "github-fine-grained-token",
+            ["github", "_pat_", &an(22), "_", &an(59)].concat(),
+        ),
         ("gitlab-token", ["gl", "pat-", &an(20)].concat()),
         ("atlassian-token", ["ATA", "TT3", &an(186)].concat()),
         ("npm-token", ["np", "m_", &an(36)].concat()),
@@ -95,7 +118,10 @@ fn samples() -> Vec<(&'static str, String)> {
         ("sentry-token", ["sntr", "yu_", &hex(64)].concat()),
         ("grafana-token", ["gl", "sa_", &an(32), "_", &hex(8)].concat()),
         ("new-relic-key", ["NR", "AK-", &noise(UPPER, 27)].concat()),
-        ("dynatrace-token", ["dt0", "c01.", &noise(UPPER, 24), ".", &noise(UPPER, 64)].concat()),
+        (
+            "dynatrace-token",
+            ["dt0", "c01.", &noise(UPPER, 24), ".", &noise(UPPER, 64)].concat(),
+        ),
         ("anthropic-key", ["sk-", "ant-api03-", &an(95)].concat()),
         ("openai-key", ["sk-", "proj-", &an(120)].concat()),
         ("hugging-face-token", ["h", "f_", &an(34)].concat()),
@@ -110,18 +136,55 @@ fn samples() -> Vec<(&'static str, String)> {
         ("mailgun-key", ["ke", "y-", &hex(32)].concat()),
         ("mailchimp-key", [&hex(32), "-u", "s12"].concat()),
         ("slack-token", ["xo", "xb-", "2345678901-2345678901-", &an(24)].concat()),
-        ("slack-app-token", ["xa", "pp-1-", &noise(UPPER, 11), "-2345678901-", &noise(LOWER, 64)].concat()),
-        ("slack-webhook", ["https://hooks.", "slack.com/services/T", &noise(UPPER, 8), "/B", &noise(UPPER, 8), "/", &an(24)].concat()),
-        ("discord-webhook", ["https://discord.com/api/web", "hooks/234567890123456789/", &an(68)].concat()),
+        (
+            "slack-app-token",
+            ["xa", "pp-1-", &noise(UPPER, 11), "-2345678901-", &noise(LOWER, 64)].concat(),
+        ),
+        (
+            "slack-webhook",
+            [
+                "https://hooks.",
+                "slack.com/services/T",
+                &noise(UPPER, 8),
+                "/B",
+                &noise(UPPER, 8),
+                "/",
+                &an(24),
+            ]
+            .concat(),
+        ),
+        (
+            "discord-webhook",
+            ["https://discord.com/api/web", "hooks/234567890123456789/", &an(68)].concat(),
+        ),
         (
             "teams-webhook",
-            format!("https://a.webhook.{}.com/webhookb2/{}@{}/IncomingWebhook/{}/{}", "office", uuid(), uuid(), hex(32), uuid()),
+            format!(
+                "https://a.webhook.{}.com/webhookb2/{}@{}/IncomingWebhook/{}/{}",
+                "office",
+                uuid(),
+                uuid(),
+                hex(32),
+                uuid()
+            ),
         ),
         ("telegram-bot-token", ["234567890", ":A", "A", &an(33)].concat()),
-        ("jwt", ["ey", "JhbGciOiJFUzI1NiJ9.e", "yJzdWIiOiI5ODcifQ.", &an(43)].concat()),
-        ("database-url-password", ["postgres://app:", "kX9mQ2", "@db.internal/orders"].concat()),
-        ("basic-auth-url", ["https://me:", "kX9mQ2", "@git.internal/r.git"].concat()),
-        ("authorization-header", format!("Authori{}: Bearer {}", "zation", an(40))),
+        (
+            "jwt",
+            ["ey", "JhbGciOiJFUzI1NiJ9.e", "yJzdWIiOiI5ODcifQ.", &an(43)].concat(),
+        ),
+        (
+            "database-url-password",
+            ["postgres://app:", "kX9mQ2", "@db.internal/orders"].concat(),
+        ),
+        (
+            "basic-auth-url",
+            ["https://me:", "kX9mQ2", "@git.internal/r.git"].concat(),
+        ),
+        (
+            "authorization-header",
+            format!("Authori{}: Bearer {}", "zation", an(40)),
+        ),
         ("generic-secret", quoted("session_secret", an(32))),
         ("generic-secret-unquoted", format!("SESSION_SEC{}={}", "RET", an(32))),
     ]
@@ -133,7 +196,11 @@ fn every_rule_finds_its_own_kind_of_secret() {
     let samples = samples();
     for (id, text) in &samples {
         assert_eq!(ids(text), [*id], "{text}");
-        assert_eq!(ids(&format!("let x = f(\n    {text}\n);\n")), [*id], "in other text: {text}");
+        assert_eq!(
+            ids(&format!("let x = f(\n    {text}\n);\n")),
+            [*id],
+            "in other text: {text}"
+        );
     }
     let covered: Vec<&str> = samples.iter().map(|(id, _)| *id).collect();
     let all: Vec<&str> = RULES.iter().map(|rule| rule.id).collect();
@@ -168,7 +235,10 @@ fn a_guess_is_not_made_when_entropy_is_off() {
     // Formats stay, guesses go.
     let scanner = Scanner::new(false);
     for (id, text) in samples() {
-        let found = scanner.search(text.as_bytes(), true).expect("reading from memory cannot fail").matches;
+        let found = scanner
+            .search(text.as_bytes(), true)
+            .expect("reading from memory cannot fail")
+            .matches;
         let is_guess = RULES.iter().any(|rule| rule.id == id && rule.is_guess());
         assert_eq!(found.is_empty(), is_guess, "{id}");
     }
@@ -178,7 +248,9 @@ fn a_guess_is_not_made_when_entropy_is_off() {
 fn a_value_without_quotes_counts_only_in_settings() {
     // In program text `token = next` is everywhere.
     let text = format!("SESSION_SEC{}={}", "RET", an(32));
-    let found = Scanner::new(true).search(text.as_bytes(), false).expect("reading from memory cannot fail");
+    let found = Scanner::new(true)
+        .search(text.as_bytes(), false)
+        .expect("reading from memory cannot fail");
     assert_eq!(found.matches, []);
 }
 
@@ -198,14 +270,25 @@ fn the_comment_allows_its_own_line_only() {
     // An exception must not spread.
     let token = ["gh", "p_", &an(36)].concat();
     let found = search(&format!("{token} # airtight:allow-secret\n{token}\n")).matches;
-    assert_eq!(found.iter().map(|found| found.allowed).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(
+        found.iter().map(|found| found.allowed).collect::<Vec<_>>(),
+        [true, false]
+    );
 }
 
 #[test]
 fn a_secret_is_found_once_wherever_it_lies_in_a_large_file() {
     // Around every border of the buffers and of the segments of long lines, with and without line breaks.
     let token = ["gh", "p_", &an(36)].concat();
-    let borders = [0, MAX_LINE, 4 * MAX_LINE, (1 << 20) - (32 << 10), 1 << 20, (1 << 20) + (32 << 10), (1 << 20) + (64 << 10)];
+    let borders = [
+        0,
+        MAX_LINE,
+        4 * MAX_LINE,
+        (1 << 20) - (32 << 10),
+        1 << 20,
+        (1 << 20) + (32 << 10),
+        (1 << 20) + (64 << 10),
+    ];
     for (filler, lines) in [(". ".to_owned(), false), (format!("{}\n", ".".repeat(79)), true)] {
         let size = 2_400_000;
         for border in borders {
@@ -218,7 +301,11 @@ fn a_secret_is_found_once_wherever_it_lies_in_a_large_file() {
                 let before = &text[..=at];
                 let line = before.matches('\n').count() + 1;
                 let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1;
-                assert_eq!((found[0].line, found[0].column), (line as u64, column as u64), "at {at}, lines: {lines}");
+                assert_eq!(
+                    (found[0].line, found[0].column),
+                    (line as u64, column as u64),
+                    "at {at}, lines: {lines}"
+                );
             }
         }
     }
@@ -232,9 +319,14 @@ fn binary_files_are_not_searched_and_utf16_is() {
     assert_eq!(search(&binary), Searched::default());
     for little in [true, false] {
         let units = format!("\u{feff}key: {token}\r\n");
-        let bytes: Vec<u8> =
-            units.encode_utf16().flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() }).collect();
-        let found = Scanner::new(true).search(bytes.as_slice(), false).expect("reading from memory cannot fail").matches;
+        let bytes: Vec<u8> = units
+            .encode_utf16()
+            .flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() })
+            .collect();
+        let found = Scanner::new(true)
+            .search(bytes.as_slice(), false)
+            .expect("reading from memory cannot fail")
+            .matches;
         assert_eq!(found.len(), 1, "little endian: {little}");
         assert_eq!((found[0].line, found[0].column), (1, 6));
     }
@@ -244,7 +336,14 @@ fn binary_files_are_not_searched_and_utf16_is() {
 fn a_hostile_file_is_searched_in_linear_time_and_bounded() {
     // Keywords without end, on one line: a search that looked at the line for each would not come back. And more
     // secrets than anybody reads: the search ends and says so.
-    for pattern in ["token=", "-----BEGIN ", "-----BEGIN PRIVATE KEY-----", "eyJ", "://a:", "sk-ant-"] {
+    for pattern in [
+        "token=",
+        "-----BEGIN ",
+        "-----BEGIN PRIVATE KEY-----",
+        "eyJ",
+        "://a:",
+        "sk-ant-",
+    ] {
         let text = pattern.repeat(300_000 / pattern.len());
         assert!(search(&text).matches.len() <= 1, "{pattern}");
     }

@@ -32,7 +32,10 @@ impl Reporter for Kept {
 
 /// Made up, and put together at run time so that this file scans clean.
 fn secrets() -> [String; 2] {
-    [["gh", "p_", "kR7wQ2zX9mB4vN8cL1pT6yH3jF5dS0aG7uE2"].concat(), ["glp", "at-", "Zk3vR8qW1xY6tB9nM4cP"].concat()]
+    [
+        ["gh", "p_", "kR7wQ2zX9mB4vN8cL1pT6yH3jF5dS0aG7uE2"].concat(),
+        ["glp", "at-", "Zk3vR8qW1xY6tB9nM4cP"].concat(),
+    ]
 }
 
 /// A folder with two secrets and clean files, and a scan of it.
@@ -56,7 +59,11 @@ fn fixture() -> (TempDir, Settings) {
 
 /// The lines of a message that are entries for the baseline.
 fn entries(message: &str) -> Vec<&str> {
-    message.lines().map(str::trim).filter(|line| line.starts_with("{\"fingerprint\"")).collect()
+    message
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("{\"fingerprint\""))
+        .collect()
 }
 
 #[test]
@@ -67,8 +74,14 @@ fn findings_fail_the_step_and_are_listed_by_path() {
     let message = run(&settings, &mut kept).unwrap_err().to_string();
     let root = &settings.paths[0];
     assert!(message.starts_with("2 secrets were found:\n"), "{message}");
-    let first = message.find(&format!("{root}/a.txt:1:1 gitlab-token (glpa…, 26 characters)")).unwrap();
-    let second = message.find(&format!("{root}/b dir/conf.txt:2:6 github-token (ghp_…, 40 characters)")).unwrap();
+    let first = message
+        .find(&format!("{root}/a.txt:1:1 gitlab-token (glpa…, 26 characters)"))
+        .unwrap();
+    let second = message
+        .find(&format!(
+            "{root}/b dir/conf.txt:2:6 github-token (ghp_…, 40 characters)"
+        ))
+        .unwrap();
     assert!(first < second);
     assert_eq!(entries(&message).len(), 2);
     assert_eq!(kept.findings.len(), 2);
@@ -81,7 +94,14 @@ fn no_secret_is_ever_written() {
     let mut kept = Kept::default();
     let message = run(&settings, &mut kept).unwrap_err().to_string();
     let sarif = fs::read_to_string(settings.sarif.unwrap()).unwrap();
-    let said = [message, sarif, kept.findings.concat(), format!("{:?}", kept.notices), kept.rest].concat();
+    let said = [
+        message,
+        sarif,
+        kept.findings.concat(),
+        format!("{:?}", kept.notices),
+        kept.rest,
+    ]
+    .concat();
     for secret in secrets() {
         assert!(said.contains(&secret[..4]));
         assert!(!said.contains(&secret[..8]));
@@ -95,11 +115,23 @@ fn the_printed_entries_make_the_scan_pass() {
     let (dir, mut settings) = fixture();
     let message = run(&settings, &mut Kept::default()).unwrap_err().to_string();
     let baseline = dir.path().join("baseline.json");
-    fs::write(&baseline, format!("{{\"version\": 1, \"findings\": [{}]}}", entries(&message).join(","))).unwrap();
+    fs::write(
+        &baseline,
+        format!("{{\"version\": 1, \"findings\": [{}]}}", entries(&message).join(",")),
+    )
+    .unwrap();
     settings.baseline = Some(baseline.to_str().unwrap().to_owned());
     let mut kept = Kept::default();
     let summary = run(&settings, &mut kept).unwrap();
-    assert_eq!(summary, Summary { files: 3, bytes: 8 + 52 + 27, findings: 0, baselined: 2 });
+    assert_eq!(
+        summary,
+        Summary {
+            files: 3,
+            bytes: 8 + 52 + 27,
+            findings: 0,
+            baselined: 2
+        }
+    );
     assert!(kept.findings.is_empty() && kept.notices.is_empty());
     let sarif = fs::read_to_string(settings.sarif.unwrap()).unwrap();
     assert_eq!(sarif.matches("\"kind\": \"external\"").count(), 2);
@@ -114,7 +146,9 @@ fn the_fingerprint_stays_when_the_secret_moves_within_its_file_or_the_mount_move
     fs::write(dir.path().join("src/a.txt"), format!("\n\n  moved {gitlab}\n")).unwrap();
     fs::rename(dir.path().join("src"), dir.path().join("elsewhere")).unwrap();
     let paths = vec![dir.path().join("elsewhere").to_str().unwrap().to_owned()];
-    let after = run(&Settings { paths, ..settings }, &mut Kept::default()).unwrap_err().to_string();
+    let after = run(&Settings { paths, ..settings }, &mut Kept::default())
+        .unwrap_err()
+        .to_string();
     assert_eq!(entries(&before), entries(&after));
 }
 
@@ -130,7 +164,11 @@ fn a_baseline_entry_that_matches_nothing_is_reported() {
     let mut kept = Kept::default();
     let summary = run(&settings, &mut kept).unwrap();
     assert_eq!((summary.findings, summary.baselined), (2, 0));
-    assert!(kept.notices[0].message.contains("`00` (jwt in gone.txt)"), "{:?}", kept.notices);
+    assert!(
+        kept.notices[0].message.contains("`00` (jwt in gone.txt)"),
+        "{:?}",
+        kept.notices
+    );
 }
 
 #[test]
@@ -151,17 +189,34 @@ fn the_sarif_log_has_what_viewers_need_and_is_the_same_every_time() {
     let place = &result["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "b%20dir/conf.txt");
     let base = place["artifactLocation"]["uriBaseId"].as_str().unwrap();
-    assert!(run["originalUriBaseIds"][base]["uri"].as_str().unwrap().ends_with("/src/"));
+    assert!(
+        run["originalUriBaseIds"][base]["uri"]
+            .as_str()
+            .unwrap()
+            .ends_with("/src/")
+    );
     assert_eq!(place["region"]["startLine"], 2);
     assert_eq!(place["region"]["endColumn"], 46);
-    assert_eq!(result["partialFingerprints"]["airtightSecretScan/v1"].as_str().unwrap().len(), 32);
+    assert_eq!(
+        result["partialFingerprints"]["airtightSecretScan/v1"]
+            .as_str()
+            .unwrap()
+            .len(),
+        32
+    );
 }
 
 #[test]
 fn excluded_files_are_not_searched() {
     // The glob is relative to the path that is searched.
     let (_dir, settings) = fixture();
-    let summary = run(&Settings { exclude: vec!["**/conf.txt".into(), "a.txt".into()], ..settings }, &mut Kept::default());
+    let summary = run(
+        &Settings {
+            exclude: vec!["**/conf.txt".into(), "a.txt".into()],
+            ..settings
+        },
+        &mut Kept::default(),
+    );
     assert_eq!(summary.unwrap().files, 1);
 }
 
@@ -169,14 +224,26 @@ fn excluded_files_are_not_searched() {
 fn mistakes_in_the_arguments_are_explained() {
     // A scan that looked at nothing must not pass.
     let (dir, settings) = fixture();
-    let none = Settings { paths: Vec::new(), ..settings.clone() };
+    let none = Settings {
+        paths: Vec::new(),
+        ..settings.clone()
+    };
     assert!(matches!(run(&none, &mut Kept::default()), Err(Failure::NoPaths)));
-    let missing = Settings { baseline: Some("/no/such.json".into()), ..settings.clone() };
+    let missing = Settings {
+        baseline: Some("/no/such.json".into()),
+        ..settings.clone()
+    };
     let message = run(&missing, &mut Kept::default()).unwrap_err().to_string();
-    assert!(message.starts_with("the baseline file `/no/such.json` cannot be read"), "{message}");
+    assert!(
+        message.starts_with("the baseline file `/no/such.json` cannot be read"),
+        "{message}"
+    );
     let wrong = dir.path().join("wrong.json");
     fs::write(&wrong, "{}").unwrap();
-    let wrong = Settings { baseline: Some(wrong.to_str().unwrap().into()), ..settings };
+    let wrong = Settings {
+        baseline: Some(wrong.to_str().unwrap().into()),
+        ..settings
+    };
     let message = run(&wrong, &mut Kept::default()).unwrap_err().to_string();
     assert!(message.contains("\"version\": 1"), "{message}");
 }
@@ -189,7 +256,14 @@ fn a_message_lists_the_first_twenty_findings() {
     let text: String = (0..25).map(|n| format!("{github}{n}\n")).collect();
     fs::write(dir.path().join("all.txt"), text).unwrap();
     let paths = vec![dir.path().to_str().unwrap().to_owned()];
-    let settings = Settings { paths, sarif: None, baseline: None, exclude: Vec::new(), entropy: true, fail: true };
+    let settings = Settings {
+        paths,
+        sarif: None,
+        baseline: None,
+        exclude: Vec::new(),
+        entropy: true,
+        fail: true,
+    };
     let message = run(&settings, &mut Kept::default()).unwrap_err().to_string();
     assert_eq!(message.matches("all.txt:").count(), 20);
     assert!(message.contains("\n  and 5 more\n"), "{message}");

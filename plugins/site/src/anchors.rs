@@ -92,7 +92,9 @@ mod tests {
     fn repeated_headings_are_numbered_without_collisions() {
         // The third heading has taken the number that the second repetition would get.
         let mut anchors = Anchors::default();
-        let got: Vec<String> = ["a", "a", "a-1", "a", "b"].map(|heading| anchors.next(heading)).to_vec();
+        let got: Vec<String> = ["a", "a", "a-1", "a", "b"]
+            .map(|heading| anchors.next(heading))
+            .to_vec();
         assert_eq!(got, ["a", "a-1", "a-1-1", "a-2", "b"]);
     }
 
@@ -101,7 +103,10 @@ mod tests {
         // A far-off suggestion is worse than none.
         let targets = ["install.html", "formats/tree.html"];
         assert_eq!(nearest("instal.html", targets.into_iter()), Some("install.html"));
-        assert_eq!(nearest("formats/Trees.html", targets.into_iter()), Some("formats/tree.html"));
+        assert_eq!(
+            nearest("formats/Trees.html", targets.into_iter()),
+            Some("formats/tree.html")
+        );
         assert_eq!(nearest("glossary", targets.into_iter()), None);
     }
 }

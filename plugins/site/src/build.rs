@@ -89,7 +89,10 @@ pub enum Failure {
 /// When the arguments are wrong, something cannot be read or written, or a link is broken and that is not allowed.
 pub fn run(settings: &Settings, reporter: &mut dyn Reporter) -> Result<Summary, Failure> {
     if plain(&settings.to).starts_with(plain(&settings.from)) {
-        return Err(Failure::Inside { from: settings.from.clone(), to: settings.to.clone() });
+        return Err(Failure::Inside {
+            from: settings.from.clone(),
+            to: settings.to.clone(),
+        });
     }
     if !is_language(&settings.lang) {
         return Err(Failure::Lang(settings.lang.clone()));
@@ -108,15 +111,32 @@ pub fn run(settings: &Settings, reporter: &mut dyn Reporter) -> Result<Summary, 
         indexes: &indexes,
         raw_html: settings.raw_html,
     };
-    let bodies: BTreeMap<&str, Body> =
-        texts.iter().map(|(file, text)| (file.as_str(), page::render(text, file, &site))).collect();
+    let bodies: BTreeMap<&str, Body> = texts
+        .iter()
+        .map(|(file, text)| (file.as_str(), page::render(text, file, &site)))
+        .collect();
     report(&bodies, settings, reporter)?;
-    let top = sources.pages.iter().find(|(_, page)| *page == "index.html").and_then(|(file, _)| outlines.get(file));
-    let title = settings.title.clone().or_else(|| top.map(|top| top.title.clone())).unwrap_or_else(|| DEFAULT_TITLE.to_owned());
+    let top = sources
+        .pages
+        .iter()
+        .find(|(_, page)| *page == "index.html")
+        .and_then(|(file, _)| outlines.get(file));
+    let title = settings
+        .title
+        .clone()
+        .or_else(|| top.map(|top| top.title.clone()))
+        .unwrap_or_else(|| DEFAULT_TITLE.to_owned());
     let nav = Nav::new(&sources, &outlines, &indexes, &title);
-    let frame = Frame { nav: &nav, title: &title, lang: &settings.lang };
+    let frame = Frame {
+        nav: &nav,
+        title: &title,
+        lang: &settings.lang,
+    };
     let summary = write(settings, &sources, &outlines, &bodies, &frame)?;
-    reporter.summary(&format!("made {} pages, checked {} links, wrote {} bytes", summary.pages, summary.links, summary.bytes));
+    reporter.summary(&format!(
+        "made {} pages, checked {} links, wrote {} bytes",
+        summary.pages, summary.links, summary.bytes
+    ));
     Ok(summary)
 }
 
@@ -150,7 +170,10 @@ fn read(from: &str, sources: &Sources) -> Result<BTreeMap<String, String>, Failu
     for file in sources.pages.keys() {
         let path = Path::new(from).join(file);
         let shown = || path.display().to_string();
-        let failed = |source| Failure::Read { path: path.display().to_string(), source };
+        let failed = |source| Failure::Read {
+            path: path.display().to_string(),
+            source,
+        };
         let size = fs::metadata(&path).map_err(failed)?.len();
         if size > MAX_PAGE_BYTES {
             return Err(Failure::LargePage(shown()));
@@ -203,7 +226,11 @@ fn write(
 ) -> Result<Summary, Failure> {
     let mut summary = Summary::default();
     let to = Path::new(&settings.to);
-    let by_page: BTreeMap<&str, &str> = sources.pages.iter().map(|(file, page)| (page.as_str(), file.as_str())).collect();
+    let by_page: BTreeMap<&str, &str> = sources
+        .pages
+        .iter()
+        .map(|(file, page)| (page.as_str(), file.as_str()))
+        .collect();
     let assets: BTreeSet<&String> = bodies.values().flat_map(|body| &body.assets).collect();
     let is_page = |file: &str| frame.nav.order.iter().any(|entry| entry.page == file);
     if let Some(file) = assets.iter().find(|file| is_page(file)) {
@@ -219,7 +246,10 @@ fn write(
         };
         let path = to.join(&entry.page);
         prepare(&path)?;
-        fs::write(&path, &html).map_err(|source| Failure::Write { path: path.display().to_string(), source })?;
+        fs::write(&path, &html).map_err(|source| Failure::Write {
+            path: path.display().to_string(),
+            source,
+        })?;
         summary.pages += 1;
         summary.bytes += html.len() as u64;
     }
@@ -233,13 +263,22 @@ fn write(
 /// Makes the folder that a file goes into.
 fn prepare(path: &Path) -> Result<(), Failure> {
     let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder).map_err(|source| Failure::Write { path: folder.display().to_string(), source })
+    fs::create_dir_all(folder).map_err(|source| Failure::Write {
+        path: folder.display().to_string(),
+        source,
+    })
 }
 
 fn copy(from: &Path, to: &Path) -> Result<u64, Failure> {
     prepare(to)?;
-    let mut reader = fs::File::open(from).map_err(|source| Failure::Read { path: from.display().to_string(), source })?;
-    let failed = |source| Failure::Write { path: to.display().to_string(), source };
+    let mut reader = fs::File::open(from).map_err(|source| Failure::Read {
+        path: from.display().to_string(),
+        source,
+    })?;
+    let failed = |source| Failure::Write {
+        path: to.display().to_string(),
+        source,
+    };
     let mut writer = fs::File::create(to).map_err(failed)?;
     io::copy(&mut reader, &mut writer).map_err(failed)
 }

@@ -38,9 +38,11 @@ impl bindings::Guest for Component {
             lang: lang.unwrap_or_else(|| build::DEFAULT_LANG.to_owned()),
         };
         match build::run(&settings, &mut Host) {
-            Ok(summary) => {
-                Ok(bindings::Summary { pages: summary.pages, links: summary.links, bytes: summary.bytes })
-            }
+            Ok(summary) => Ok(bindings::Summary {
+                pages: summary.pages,
+                links: summary.links,
+                bytes: summary.bytes,
+            }),
             Err(failure) => Err(failure.to_string()),
         }
     }
@@ -52,10 +54,18 @@ struct Host;
 impl Reporter for Host {
     fn problem(&mut self, problem: &Problem, fails: bool) {
         report::add_annotation(&report::Annotation {
-            severity: if fails { report::Severity::Error } else { report::Severity::Warning },
+            severity: if fails {
+                report::Severity::Error
+            } else {
+                report::Severity::Warning
+            },
             title: problem.kind.title().to_owned(),
             message: problem.message.clone(),
-            location: Some(report::Location { path: problem.path.clone(), line: Some(problem.line), column: None }),
+            location: Some(report::Location {
+                path: problem.path.clone(),
+                line: Some(problem.line),
+                column: None,
+            }),
         });
     }
 

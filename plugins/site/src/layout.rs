@@ -63,7 +63,7 @@ impl Frame<'_> {
             escaped(self.title),
         );
         self.push_tree(&mut html, page);
-        let _ = write!(html, "<main id=\"{MAIN_ID}\">\n");
+        let _ = writeln!(html, "<main id=\"{MAIN_ID}\">");
         self.push_breadcrumbs(&mut html, entry);
         push_sections(&mut html, headings);
         let _ = write!(html, "<article>\n{content}</article>\n");
@@ -75,9 +75,15 @@ impl Frame<'_> {
     /// The content of an index that is made: the pages and folders in it.
     pub fn index(&self, folder: &str) -> String {
         let mut html = String::new();
-        let Some(node) = self.nav.folders.get(folder) else { return html };
+        let Some(node) = self.nav.folders.get(folder) else {
+            return html;
+        };
         let _ = write!(html, "<h1>{}</h1>\n<ul>\n", escaped(&node.index.title));
-        let folders = node.folders.iter().filter_map(|path| self.nav.folders.get(path)).map(|folder| &folder.index);
+        let folders = node
+            .folders
+            .iter()
+            .filter_map(|path| self.nav.folders.get(path))
+            .map(|folder| &folder.index);
         for entry in node.pages.iter().chain(folders) {
             let _ = writeln!(html, "<li>{}</li>", link(&node.index.page, entry, ""));
         }
@@ -98,15 +104,23 @@ impl Frame<'_> {
 
     /// The items of one open folder. It calls itself once a level of the page's own path.
     fn push_branch(&self, html: &mut String, page: &str, folder: &str) {
-        let Some(node) = self.nav.folders.get(folder) else { return };
+        let Some(node) = self.nav.folders.get(folder) else {
+            return;
+        };
         for entry in &node.pages {
             let _ = writeln!(html, "<li>{}</li>", link(page, entry, ""));
         }
         for path in &node.folders {
-            let Some(inner) = self.nav.folders.get(path) else { continue };
+            let Some(inner) = self.nav.folders.get(path) else {
+                continue;
+            };
             let _ = write!(html, "<li>{}", link(page, &inner.index, "folder"));
             let here = split(page).0;
-            if here == path || here.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/')) {
+            if here == path
+                || here
+                    .strip_prefix(path.as_str())
+                    .is_some_and(|rest| rest.starts_with('/'))
+            {
                 html.push_str("\n<ul>\n");
                 self.push_branch(html, page, path);
                 html.push_str("</ul>\n");
@@ -124,7 +138,11 @@ impl Frame<'_> {
         for upper in above {
             let _ = writeln!(html, "<li>{}</li>", link(&entry.page, upper, ""));
         }
-        let _ = write!(html, "<li aria-current=\"page\">{}</li>\n</ol>\n</nav>\n", escaped(&entry.title));
+        let _ = write!(
+            html,
+            "<li aria-current=\"page\">{}</li>\n</ol>\n</nav>\n",
+            escaped(&entry.title)
+        );
     }
 
     fn push_neighbours(&self, html: &mut String, page: &str) {
@@ -146,15 +164,21 @@ impl Frame<'_> {
 /// A link to a page, marked if it is the one that it stands on.
 fn link(from: &str, to: &Entry, class: &str) -> String {
     let url = escaped(&relative(from, &to.page, None));
-    let class = if class.is_empty() { String::new() } else { format!(" class=\"{class}\"") };
+    let class = if class.is_empty() {
+        String::new()
+    } else {
+        format!(" class=\"{class}\"")
+    };
     let current = if from == to.page { " aria-current=\"page\"" } else { "" };
     format!("<a{class} href=\"{url}\"{current}>{}</a>", escaped(&to.title))
 }
 
 /// The table of the page's sections, if there are enough to need one.
 fn push_sections(html: &mut String, headings: &[Heading]) {
-    let sections: Vec<&Heading> =
-        headings.iter().filter(|heading| matches!(heading.level, 2 | 3) && !heading.anchor.is_empty()).collect();
+    let sections: Vec<&Heading> = headings
+        .iter()
+        .filter(|heading| matches!(heading.level, 2 | 3) && !heading.anchor.is_empty())
+        .collect();
     if sections.len() < 2 {
         return;
     }

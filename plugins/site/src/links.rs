@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use crate::sources::{Sources, join, split};
 
 /// Schemes that a link may have. Anything else (`javascript:` above all) is refused.
-const SCHEMES: &[&str] = &["http", "https", "mailto", "tel", "ftp", "ftps", "irc", "ircs", "xmpp", "matrix", "git", "ssh"];
+const SCHEMES: &[&str] = &[
+    "http", "https", "mailto", "tel", "ftp", "ftps", "irc", "ircs", "xmpp", "matrix", "git", "ssh",
+];
 
 /// What a link's URL says, before it is looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +33,11 @@ pub fn read(url: &str, file: &str) -> Url {
     }
     if let Some(scheme) = scheme(url) {
         let scheme = scheme.to_ascii_lowercase();
-        return if SCHEMES.contains(&scheme.as_str()) { Url::External } else { Url::Refused(scheme) };
+        return if SCHEMES.contains(&scheme.as_str()) {
+            Url::External
+        } else {
+            Url::Refused(scheme)
+        };
     }
     let (rest, anchor) = match url.split_once('#') {
         Some((rest, anchor)) => (rest, Some(decoded(anchor)).filter(|anchor| !anchor.is_empty())),
@@ -80,8 +86,13 @@ fn decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let pair = bytes.get(at + 1..at + 3).and_then(|pair| std::str::from_utf8(pair).ok());
-        match pair.filter(|_| bytes[at] == b'%').and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+        let pair = bytes
+            .get(at + 1..at + 3)
+            .and_then(|pair| std::str::from_utf8(pair).ok());
+        match pair
+            .filter(|_| bytes[at] == b'%')
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        {
             Some(byte) => {
                 out.push(byte);
                 at += 3;
@@ -117,7 +128,11 @@ pub fn fragment(anchor: &str) -> String {
 pub fn relative(from: &str, to: &str, anchor: Option<&str>) -> String {
     let base: Vec<&str> = split(from).0.split('/').filter(|part| !part.is_empty()).collect();
     let target: Vec<&str> = to.split('/').collect();
-    let shared = base.iter().zip(&target[..target.len() - 1]).take_while(|(a, b)| a == b).count();
+    let shared = base
+        .iter()
+        .zip(&target[..target.len() - 1])
+        .take_while(|(a, b)| a == b)
+        .count();
     let mut url = "../".repeat(base.len() - shared);
     url.push_str(&encoded(&target[shared..].join("/")));
     // A first part with a colon would be read as a scheme; it is encoded above, so none is left.
@@ -132,9 +147,13 @@ pub fn relative(from: &str, to: &str, anchor: Option<&str>) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The page of this Markdown file.
-    Page { file: String },
+    Page {
+        file: String,
+    },
     /// The index that is made for a folder without one.
-    Index { page: String },
+    Index {
+        page: String,
+    },
     /// Another file, which is copied.
     File,
     /// A folder without pages.
@@ -155,10 +174,18 @@ pub fn find(path: &str, sources: &Sources, indexes: &std::collections::BTreeSet<
         if let Some((file, _)) = sources.pages.iter().find(|(_, page)| **page == index) {
             return Target::Page { file: file.clone() };
         }
-        return if indexes.contains(path) { Target::Index { page: index } } else { Target::Folder };
+        return if indexes.contains(path) {
+            Target::Index { page: index }
+        } else {
+            Target::Folder
+        };
     }
     // Links that were written for a rendered site: `x.html`, or `x` for `x.md`.
-    let html = if path.ends_with(".html") { path.to_owned() } else { format!("{path}.html") };
+    let html = if path.ends_with(".html") {
+        path.to_owned()
+    } else {
+        format!("{path}.html")
+    };
     match sources.pages.iter().find(|(_, page)| **page == html) {
         Some((file, _)) if path.ends_with(".html") => Target::Page { file: file.clone() },
         _ => Target::Missing,
@@ -170,7 +197,10 @@ mod tests {
     use super::*;
 
     fn inside(path: &str, anchor: Option<&str>) -> Url {
-        Url::Inside { path: path.to_owned(), anchor: anchor.map(str::to_owned) }
+        Url::Inside {
+            path: path.to_owned(),
+            anchor: anchor.map(str::to_owned),
+        }
     }
 
     #[test]
@@ -184,7 +214,12 @@ mod tests {
             ("..", inside("", None)),
             ("sub/", inside("docs/sub", None)),
             ("a/b:c.md", inside("docs/a/b:c.md", None)),
-            ("#here", Url::Here { anchor: Some("here".to_owned()) }),
+            (
+                "#here",
+                Url::Here {
+                    anchor: Some("here".to_owned()),
+                },
+            ),
             ("", Url::Here { anchor: None }),
             ("../../x.md", Url::Outside),
             ("https://a.b/c.md", Url::External),
@@ -199,7 +234,14 @@ mod tests {
     #[test]
     fn schemes_that_run_or_embed_are_refused() {
         // A page from a stranger must not bring script, in whatever spelling browsers accept.
-        for url in ["javascript:alert(1)", "JavaScript:alert(1)", "java\nscript:alert(1)", " javascript:x", "data:text/html,x", "vbscript:x"] {
+        for url in [
+            "javascript:alert(1)",
+            "JavaScript:alert(1)",
+            "java\nscript:alert(1)",
+            " javascript:x",
+            "data:text/html,x",
+            "vbscript:x",
+        ] {
             assert!(matches!(read(url, "a.md"), Url::Refused(_)), "{url:?}");
         }
     }

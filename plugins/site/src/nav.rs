@@ -61,8 +61,19 @@ impl Nav {
             .iter()
             .map(|path| {
                 let name = if path.is_empty() { title } else { split(path).1 };
-                let index = Entry { page: join(path, "index.html"), title: name.to_owned() };
-                (path.clone(), Folder { index, is_made: true, pages: Vec::new(), folders: Vec::new() })
+                let index = Entry {
+                    page: join(path, "index.html"),
+                    title: name.to_owned(),
+                };
+                (
+                    path.clone(),
+                    Folder {
+                        index,
+                        is_made: true,
+                        pages: Vec::new(),
+                        folders: Vec::new(),
+                    },
+                )
             })
             .collect();
         for path in with_pages.iter().filter(|path| !path.is_empty()) {
@@ -71,9 +82,15 @@ impl Nav {
             }
         }
         for (file, page) in &sources.pages {
-            let title = outlines.get(file).map_or(file.as_str(), |outline| outline.title.as_str()).to_owned();
+            let title = outlines
+                .get(file)
+                .map_or(file.as_str(), |outline| outline.title.as_str())
+                .to_owned();
             if let Some(folder) = folders.get_mut(split(page).0) {
-                let entry = Entry { page: page.clone(), title };
+                let entry = Entry {
+                    page: page.clone(),
+                    title,
+                };
                 if *page == folder.index.page {
                     folder.index = entry;
                     folder.is_made = false;
@@ -82,7 +99,10 @@ impl Nav {
                 }
             }
         }
-        let mut nav = Self { folders, ..Self::default() };
+        let mut nav = Self {
+            folders,
+            ..Self::default()
+        };
         nav.put_in_order();
         nav
     }
@@ -90,18 +110,30 @@ impl Nav {
     fn put_in_order(&mut self) {
         let mut pending = vec![String::new()];
         while let Some(path) = pending.pop() {
-            let Some(folder) = self.folders.get(&path) else { continue };
+            let Some(folder) = self.folders.get(&path) else {
+                continue;
+            };
             self.order.push(folder.index.clone());
             self.order.extend(folder.pages.iter().cloned());
             pending.extend(folder.folders.iter().rev().cloned());
         }
-        self.places = self.order.iter().enumerate().map(|(at, entry)| (entry.page.clone(), at)).collect();
+        self.places = self
+            .order
+            .iter()
+            .enumerate()
+            .map(|(at, entry)| (entry.page.clone(), at))
+            .collect();
     }
 
     /// The pages before and after a page.
     pub fn neighbours(&self, page: &str) -> (Option<&Entry>, Option<&Entry>) {
-        let Some(&at) = self.places.get(page) else { return (None, None) };
-        (at.checked_sub(1).and_then(|before| self.order.get(before)), self.order.get(at + 1))
+        let Some(&at) = self.places.get(page) else {
+            return (None, None);
+        };
+        (
+            at.checked_sub(1).and_then(|before| self.order.get(before)),
+            self.order.get(at + 1),
+        )
     }
 
     /// The indexes of the folders that a page is in, from the top, without the page itself.
@@ -109,7 +141,12 @@ impl Nav {
         let mut above = Vec::new();
         let mut folder = Some(split(page).0);
         while let Some(path) = folder {
-            above.extend(self.folders.get(path).map(|folder| &folder.index).filter(|index| index.page != page));
+            above.extend(
+                self.folders
+                    .get(path)
+                    .map(|folder| &folder.index)
+                    .filter(|index| index.page != page),
+            );
             folder = (!path.is_empty()).then(|| split(path).0);
         }
         above.reverse();

@@ -119,7 +119,11 @@ pub fn outline(text: &str, fallback: &str, raw_html: bool) -> Outline {
                 if let Some((level, text)) = heading.take() {
                     let anchor = anchors.next(&text);
                     outline.anchors.insert(anchor.clone());
-                    outline.headings.push(Heading { level, text: text.trim().to_owned(), anchor });
+                    outline.headings.push(Heading {
+                        level,
+                        text: text.trim().to_owned(),
+                        anchor,
+                    });
                 }
             }
             Event::Start(Tag::FootnoteDefinition(name)) => {
@@ -140,7 +144,10 @@ pub fn outline(text: &str, fallback: &str, raw_html: bool) -> Outline {
         }
     }
     let named = outline.headings.iter().filter(|heading| !heading.text.is_empty());
-    let title = named.clone().find(|heading| heading.level == 1).or_else(|| named.clone().next());
+    let title = named
+        .clone()
+        .find(|heading| heading.level == 1)
+        .or_else(|| named.clone().next());
     outline.title = title.map_or_else(|| fallback.to_owned(), |heading| heading.text.clone());
     outline
 }
@@ -149,7 +156,10 @@ pub fn outline(text: &str, fallback: &str, raw_html: bool) -> Outline {
 fn html_anchors(html: &str) -> Vec<String> {
     [" id=", " name="]
         .iter()
-        .flat_map(|attribute| html.match_indices(attribute).map(|(at, found)| &html[at + found.len()..]))
+        .flat_map(|attribute| {
+            html.match_indices(attribute)
+                .map(|(at, found)| &html[at + found.len()..])
+        })
         .filter_map(|rest| {
             let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
             rest[1..].split(quote).next().map(str::to_owned)
@@ -165,7 +175,11 @@ pub fn render(text: &str, file: &str, site: &Site<'_>) -> Body {
         page: site.sources.pages.get(file).map_or("", String::as_str),
         site,
         body: Body::default(),
-        headings: site.outlines.get(file).map_or(&[][..], |outline| &outline.headings).iter(),
+        headings: site
+            .outlines
+            .get(file)
+            .map_or(&[][..], |outline| &outline.headings)
+            .iter(),
         open: Vec::new(),
         block: None,
     };
@@ -202,23 +216,66 @@ struct Renderer<'a> {
 impl<'a> Renderer<'a> {
     fn take(&mut self, event: Event<'a>, line: u32, out: &mut Vec<Event<'a>>) {
         match event {
-            Event::Start(Tag::Heading { level, classes, attrs, .. }) => {
-                let anchor = self.headings.next().map(|heading| heading.anchor.as_str()).filter(|anchor| !anchor.is_empty());
-                out.push(Event::Start(Tag::Heading { level, id: anchor.map(CowStr::from), classes, attrs }));
+            Event::Start(Tag::Heading {
+                level, classes, attrs, ..
+            }) => {
+                let anchor = self
+                    .headings
+                    .next()
+                    .map(|heading| heading.anchor.as_str())
+                    .filter(|anchor| !anchor.is_empty());
+                out.push(Event::Start(Tag::Heading {
+                    level,
+                    id: anchor.map(CowStr::from),
+                    classes,
+                    attrs,
+                }));
             }
-            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                let led = if link_type == LinkType::Email { Led::Keep } else { self.lead(&dest_url, line) };
+            Event::Start(Tag::Link {
+                link_type,
+                dest_url,
+                title,
+                id,
+            }) => {
+                let led = if link_type == LinkType::Email {
+                    Led::Keep
+                } else {
+                    self.lead(&dest_url, line)
+                };
                 let url = self.opened(led, dest_url, out);
-                out.extend(url.map(|dest_url| Event::Start(Tag::Link { link_type, dest_url, title, id })));
+                out.extend(url.map(|dest_url| {
+                    Event::Start(Tag::Link {
+                        link_type,
+                        dest_url,
+                        title,
+                        id,
+                    })
+                }));
             }
-            Event::Start(Tag::Image { link_type, dest_url, title, id }) => {
+            Event::Start(Tag::Image {
+                link_type,
+                dest_url,
+                title,
+                id,
+            }) => {
                 let led = self.lead(&dest_url, line);
                 let url = self.opened(led, dest_url, out);
-                out.extend(url.map(|dest_url| Event::Start(Tag::Image { link_type, dest_url, title, id })));
+                out.extend(url.map(|dest_url| {
+                    Event::Start(Tag::Image {
+                        link_type,
+                        dest_url,
+                        title,
+                        id,
+                    })
+                }));
             }
             Event::End(end @ (TagEnd::Link | TagEnd::Image)) => {
                 let is_link = self.open.pop().unwrap_or(true);
-                out.push(if is_link { Event::End(end) } else { Event::InlineHtml("</span>".into()) });
+                out.push(if is_link {
+                    Event::End(end)
+                } else {
+                    Event::InlineHtml("</span>".into())
+                });
             }
             Event::Start(Tag::Table(alignments)) => {
                 out.push(Event::Html("<div class=\"table\">".into()));
@@ -284,13 +341,16 @@ impl<'a> Renderer<'a> {
         match read {
             Url::External => Led::Keep,
             Url::Refused(scheme) => {
-                let message = format!("the link `{url}` has the scheme `{scheme}`, which is not one of links between pages");
+                let message =
+                    format!("the link `{url}` has the scheme `{scheme}`, which is not one of links between pages");
                 self.problem(ProblemKind::Scheme, line, message);
                 Led::Nowhere
             }
             Url::Outside => {
-                let message =
-                    format!("the link `{url}` leads out of `{}`; include what it leads to, or link to where it is published", self.site.from);
+                let message = format!(
+                    "the link `{url}` leads out of `{}`; include what it leads to, or link to where it is published",
+                    self.site.from
+                );
                 self.problem(ProblemKind::Outside, line, message);
                 Led::Nowhere
             }
@@ -323,7 +383,9 @@ impl<'a> Renderer<'a> {
                 Led::Nowhere
             }
             Target::Missing => {
-                let hint = self.near(path).map_or_else(String::new, |near| format!("; the nearest is `{near}`"));
+                let hint = self
+                    .near(path)
+                    .map_or_else(String::new, |near| format!("; the nearest is `{near}`"));
                 let message = format!("the link `{url}` leads to `{path}`, which is not there{hint}");
                 self.problem(ProblemKind::NoTarget, line, message);
                 Led::Keep
@@ -332,7 +394,9 @@ impl<'a> Renderer<'a> {
     }
 
     fn check_anchor(&mut self, file: &str, anchor: &str, url: &str, line: u32) {
-        let Some(outline) = self.site.outlines.get(file) else { return };
+        let Some(outline) = self.site.outlines.get(file) else {
+            return;
+        };
         if outline.anchors.contains(anchor) {
             return;
         }
@@ -358,7 +422,12 @@ impl<'a> Renderer<'a> {
 
     fn problem(&mut self, kind: ProblemKind, line: u32, message: String) {
         let path = join(self.site.from.trim_end_matches('/'), self.file);
-        self.body.problems.push(Problem { kind, path, line, message });
+        self.body.problems.push(Problem {
+            kind,
+            path,
+            line,
+            message,
+        });
     }
 }
 

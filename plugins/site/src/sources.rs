@@ -30,7 +30,11 @@ pub enum SourceError {
     #[error("`{0}` has no file that `include` matches, so there is no page to make")]
     Empty(String),
     #[error("`{first}` and `{second}` would both become `{page}`; rename one or leave it out with `exclude`")]
-    SamePage { first: String, second: String, page: String },
+    SamePage {
+        first: String,
+        second: String,
+        page: String,
+    },
     #[error("there are more than {MAX_FILES} files in `{0}`; leave folders out with `exclude`")]
     TooMany(String),
 }
@@ -42,13 +46,19 @@ pub enum SourceError {
 pub fn list(from: &str, include: &[String], exclude: &[String]) -> Result<Sources, SourceError> {
     for (option, globs) in [("include", include), ("exclude", exclude)] {
         if let Some(glob) = globs.iter().find(|glob| !is_closed(glob)) {
-            return Err(SourceError::BadGlob { option, glob: glob.clone() });
+            return Err(SourceError::BadGlob {
+                option,
+                glob: glob.clone(),
+            });
         }
     }
     let mut sources = Sources::default();
     let mut pending = vec![(PathBuf::from(from), String::new())];
     while let Some((folder, prefix)) = pending.pop() {
-        let failed = |source| SourceError::Read { path: folder.display().to_string(), source };
+        let failed = |source| SourceError::Read {
+            path: folder.display().to_string(),
+            source,
+        };
         for entry in fs::read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name().to_string_lossy().into_owned();
@@ -73,13 +83,15 @@ pub fn list(from: &str, include: &[String], exclude: &[String]) -> Result<Source
 
 fn name_pages(from: &str, include: &[String], exclude: &[String], sources: &mut Sources) -> Result<(), SourceError> {
     let mut made: BTreeMap<String, &String> = BTreeMap::new();
-    let wanted = |file: &&String| {
-        include.iter().any(|glob| matches(glob, file)) && !is_left_out(exclude, file)
-    };
+    let wanted = |file: &&String| include.iter().any(|glob| matches(glob, file)) && !is_left_out(exclude, file);
     for file in sources.files.iter().filter(wanted) {
         let page = page_of(file, &sources.files);
         if let Some(first) = made.insert(page.clone(), file) {
-            return Err(SourceError::SamePage { first: first.clone(), second: file.clone(), page });
+            return Err(SourceError::SamePage {
+                first: first.clone(),
+                second: file.clone(),
+                page,
+            });
         }
     }
     let pages: BTreeMap<String, String> = made.into_iter().map(|(page, file)| (file.clone(), page)).collect();
@@ -93,9 +105,15 @@ fn name_pages(from: &str, include: &[String], exclude: &[String], sources: &mut 
 /// The page that a Markdown file becomes. `index.md` has precedence over `README.md` in the same folder.
 fn page_of(file: &str, files: &BTreeSet<String>) -> String {
     let (folder, name) = split(file);
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem });
+    let stem = name
+        .rsplit_once('.')
+        .map_or(name, |(stem, _)| if stem.is_empty() { name } else { stem });
     let is_readme = stem.eq_ignore_ascii_case("readme") && !files.contains(&join(folder, "index.md"));
-    if is_readme { join(folder, "index.html") } else { join(folder, &format!("{stem}.html")) }
+    if is_readme {
+        join(folder, "index.html")
+    } else {
+        join(folder, &format!("{stem}.html"))
+    }
 }
 
 /// Splits into the folder (`""` for the top) and the name.
@@ -105,7 +123,11 @@ pub fn split(path: &str) -> (&str, &str) {
 
 /// Joins a folder (`""` for the top) and a name.
 pub fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+    if folder.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{folder}/{name}")
+    }
 }
 
 fn matches(glob: &str, path: &str) -> bool {
@@ -160,7 +182,12 @@ mod tests {
     #[test]
     fn readme_and_index_become_the_index_of_their_folder() {
         // And with both in one folder, each keeps a page of its own.
-        let pages = listed(&["README.md", "a/index.md", "a/readme.md", "b/x.y.md", "b/x.txt"], &["**/*.md"], &[]).unwrap();
+        let pages = listed(
+            &["README.md", "a/index.md", "a/readme.md", "b/x.y.md", "b/x.txt"],
+            &["**/*.md"],
+            &[],
+        )
+        .unwrap();
         assert_eq!(
             pages,
             [
@@ -177,21 +204,35 @@ mod tests {
         // Excluded folders are not entered; `include` may name single files.
         let files = ["README.md", "docs/a.md", "docs/old/b.md", "target/c.md"];
         let pages = listed(&files, &["README.md", "docs/**/*.md"], &["docs/old/**"]).unwrap();
-        assert_eq!(pages, [pair("README.md", "index.html"), pair("docs/a.md", "docs/a.html")]);
+        assert_eq!(
+            pages,
+            [pair("README.md", "index.html"), pair("docs/a.md", "docs/a.html")]
+        );
     }
 
     #[test]
     fn two_files_for_one_page_are_an_error() {
         // One would overwrite the other.
-        let error = listed(&["a.md", "a.markdown"], &["*.{md,markdown}"], &[]).unwrap_err().to_string();
-        assert!(error.contains("`a.markdown` and `a.md` would both become `a.html`"), "{error}");
+        let error = listed(&["a.md", "a.markdown"], &["*.{md,markdown}"], &[])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`a.markdown` and `a.md` would both become `a.html`"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_folder_without_pages_is_an_error() {
         // A misspelt glob or path must not make an empty site.
-        assert!(matches!(listed(&["a.txt"], &["**/*.md"], &[]), Err(SourceError::Empty(_))));
+        assert!(matches!(
+            listed(&["a.txt"], &["**/*.md"], &[]),
+            Err(SourceError::Empty(_))
+        ));
         assert!(matches!(list("/no/such", &[], &[]), Err(SourceError::Read { .. })));
-        assert!(matches!(listed(&[], &["{a"], &[]), Err(SourceError::BadGlob { option: "include", .. })));
+        assert!(matches!(
+            listed(&[], &["{a"], &[]),
+            Err(SourceError::BadGlob { option: "include", .. })
+        ));
     }
 }

@@ -19,7 +19,10 @@ struct Kept(Vec<String>);
 impl Reporter for Kept {
     fn problem(&mut self, problem: &Problem, fails: bool) {
         let level = if fails { "error" } else { "warning" };
-        self.0.push(format!("{level}: {}:{}: {}", problem.path, problem.line, problem.message));
+        self.0.push(format!(
+            "{level}: {}:{}: {}",
+            problem.path, problem.line, problem.message
+        ));
     }
     fn summary(&mut self, _line: &str) {}
 }
@@ -98,17 +101,29 @@ fn a_small_tree_becomes_the_golden_pages() {
     assert_eq!(made, tree(&golden.join("out")));
     let said = kept.0.join("\n");
     assert_eq!(kept.0.len(), 2, "{said}");
-    assert!(said.contains("README.md:24: the link `../LICENSE` leads out of"), "{said}");
-    assert!(said.contains("README.md:24: the link `empty` leads to the folder `empty`, which has no pages"), "{said}");
+    assert!(
+        said.contains("README.md:24: the link `../LICENSE` leads out of"),
+        "{said}"
+    );
+    assert!(
+        said.contains("README.md:24: the link `empty` leads to the folder `empty`, which has no pages"),
+        "{said}"
+    );
 }
 
 #[test]
 fn broken_links_fail_with_place_and_nearest_target() {
     // And nothing is written: half a site is worse than none.
     let (dir, settings) = folder(&[
-        ("a.md", "# A\n\n[b](instal.md) and\n[c](docs/b.md#usge)\n[x](javascript:alert(1))\n"),
+        (
+            "a.md",
+            "# A\n\n[b](instal.md) and\n[c](docs/b.md#usge)\n[x](javascript:alert(1))\n",
+        ),
         ("install.md", "# Install\n"),
-        ("docs/b.md", "# B\n## Usage\n[moved](install.md) [gone](qqqqqqqqqqqq.png)"),
+        (
+            "docs/b.md",
+            "# B\n## Usage\n[moved](install.md) [gone](qqqqqqqqqqqq.png)",
+        ),
     ]);
     let mut kept = Kept::default();
     let message = run(&settings, &mut kept).unwrap_err().to_string();
@@ -134,7 +149,10 @@ fn broken_links_can_be_warnings() {
     assert_eq!((summary.pages, summary.links), (2, 2));
     assert!(kept.0.iter().all(|line| line.starts_with("warning: ")) && kept.0.len() == 2);
     let html = page(&settings, "a.html");
-    assert!(html.contains("<a href=\"no.md\">b</a> <span class=\"outside\">x</span>"), "{html}");
+    assert!(
+        html.contains("<a href=\"no.md\">b</a> <span class=\"outside\">x</span>"),
+        "{html}"
+    );
 }
 
 #[test]
@@ -145,9 +163,16 @@ fn a_page_cannot_bring_script() {
         "# {evil} `{evil}`\n\n{evil}\n\n<img src=x onerror=x>\n\n[a](\"><x 'y')\n\n[b](b.md \"\\\"><x>\")\n\n![\"><x>](c.svg)\n\n```\"><x>\n{evil}\n```\n"
     );
     let (_dir, settings) = folder(&[("a\"><x>.md", &text), ("b.md", "b"), ("c.svg", "<svg/>")]);
-    let settings = Settings { allow_broken_links: true, title: Some(evil.to_owned()), ..settings };
+    let settings = Settings {
+        allow_broken_links: true,
+        title: Some(evil.to_owned()),
+        ..settings
+    };
     run(&settings, &mut Kept::default()).unwrap();
-    for (name, html) in tree(Path::new(&settings.to)).iter().filter(|(name, _)| name.ends_with(".html")) {
+    for (name, html) in tree(Path::new(&settings.to))
+        .iter()
+        .filter(|(name, _)| name.ends_with(".html"))
+    {
         for bad in ["<script", "<img src=x", "<x"] {
             assert!(!html.contains(bad), "{name} has {bad}:\n{html}");
         }
@@ -169,20 +194,35 @@ fn raw_html_passes_through_only_when_it_is_asked_for() {
 fn folders_without_an_index_get_one_and_pages_can_be_turned() {
     // From the made index of the top through all folders, in the order of the sidebar.
     let (_dir, settings) = folder(&[("z.md", "# Zed"), ("a/x/deep.md", "# Deep"), ("a/m.md", "# Em")]);
-    let settings = Settings { title: Some("Things".to_owned()), ..settings };
+    let settings = Settings {
+        title: Some("Things".to_owned()),
+        ..settings
+    };
     let summary = run(&settings, &mut Kept::default()).unwrap();
     assert_eq!(summary.pages, 6);
     let top = page(&settings, "index.html");
-    assert!(top.contains("<h1>Things</h1>\n<ul>\n<li><a href=\"z.html\">Zed</a></li>\n<li><a href=\"a/index.html\">a</a></li>"), "{top}");
+    assert!(
+        top.contains(
+            "<h1>Things</h1>\n<ul>\n<li><a href=\"z.html\">Zed</a></li>\n<li><a href=\"a/index.html\">a</a></li>"
+        ),
+        "{top}"
+    );
     let em = page(&settings, "a/m.html");
-    assert!(em.contains("<a rel=\"prev\" href=\"index.html\">a</a>\n<a rel=\"next\" href=\"x/index.html\">x</a>"), "{em}");
+    assert!(
+        em.contains("<a rel=\"prev\" href=\"index.html\">a</a>\n<a rel=\"next\" href=\"x/index.html\">x</a>"),
+        "{em}"
+    );
     assert!(em.contains("<title>Em · Things</title>"), "{em}");
 }
 
 #[test]
 fn the_same_tree_gives_the_same_bytes_anywhere() {
     // Reproducible: in another folder, and into one that has an older site in it.
-    let files = [("README.md", "# A\n[b](b/c.md)"), ("b/c.md", "# C\n![i](i.png)"), ("b/i.png", "png")];
+    let files = [
+        ("README.md", "# A\n[b](b/c.md)"),
+        ("b/c.md", "# C\n![i](i.png)"),
+        ("b/i.png", "png"),
+    ];
     let (one, first) = folder(&files);
     let (two, second) = folder(&files);
     run(&first, &mut Kept::default()).unwrap();
@@ -195,14 +235,29 @@ fn the_same_tree_gives_the_same_bytes_anywhere() {
 fn mistakes_in_the_arguments_are_explained() {
     // Each of them would otherwise spoil the source folder or the pages.
     let (dir, settings) = folder(&[("a.md", "a"), ("b.md", "[a](a.html)"), ("bad/c.md", "x")]);
-    let inside = Settings { to: dir.path().join("in/x/../site").to_str().unwrap().to_owned(), ..settings.clone() };
-    assert!(matches!(run(&inside, &mut Kept::default()), Err(Failure::Inside { .. })));
-    let lang = Settings { lang: "\"en".to_owned(), ..settings.clone() };
+    let inside = Settings {
+        to: dir.path().join("in/x/../site").to_str().unwrap().to_owned(),
+        ..settings.clone()
+    };
+    assert!(matches!(
+        run(&inside, &mut Kept::default()),
+        Err(Failure::Inside { .. })
+    ));
+    let lang = Settings {
+        lang: "\"en".to_owned(),
+        ..settings.clone()
+    };
     assert!(matches!(run(&lang, &mut Kept::default()), Err(Failure::Lang(_))));
     fs::write(dir.path().join("in/bad/c.md"), b"\xff").unwrap();
     assert!(matches!(run(&settings, &mut Kept::default()), Err(Failure::NotUtf8(_))));
-    let excluded = Settings { exclude: vec!["bad/**".to_owned()], ..settings.clone() };
+    let excluded = Settings {
+        exclude: vec!["bad/**".to_owned()],
+        ..settings.clone()
+    };
     run(&excluded, &mut Kept::default()).unwrap();
     fs::write(dir.path().join("in/a.html"), "mine").unwrap();
-    assert!(matches!(run(&excluded, &mut Kept::default()), Err(Failure::Collision { .. })));
+    assert!(matches!(
+        run(&excluded, &mut Kept::default()),
+        Err(Failure::Collision { .. })
+    ));
 }
