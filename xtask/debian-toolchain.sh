@@ -128,7 +128,8 @@ build_std() { # sysroot
     cp "$work/target/$target/release/deps/"lib*.rlib "$sysroot/lib/rustlib/$target/lib/"
     rm -f "$sysroot/lib/rustlib/$target/lib/"libempty-*.rlib
   done
-  rm -rf "$work"
+  # With its sources there, the compiler would name this machine's copy of them in guests.
+  rm -rf "$work" "$sysroot/lib/rustlib/src"
 }
 
 sources() {

@@ -100,7 +100,7 @@ fn build_for(
         command.args(["--package", &member.name]);
     }
     command.env("RUSTC", &toolchain.rustc).env("CARGO_TARGET_DIR", &folder);
-    command.env("CARGO_ENCODED_RUSTFLAGS", flags(&folder));
+    command.env("CARGO_ENCODED_RUSTFLAGS", flags(toolchain, &folder));
     let failed = |how: String| Error::Program {
         program: format!("cargo build --target {triple}"),
         how,
@@ -121,16 +121,25 @@ fn build_for(
 }
 
 /// Compiler flags that keep this machine's folders out of the guests. The last prefix that fits wins, so inner folders come last.
-fn flags(target: &Path) -> OsString {
+fn flags(toolchain: &Toolchain, target: &Path) -> OsString {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home
         .or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
         .unwrap_or_default();
+    let mut lines = toolchain.version.lines();
+    let commit = lines
+        .find_map(|line| line.strip_prefix("commit-hash: "))
+        .unwrap_or("unknown");
     let mut flags = OsString::new();
     for (from, to) in [
-        (home.join("registry/src"), "/cargo"),
-        (repository(), "/airtight"),
-        (target.to_owned(), "/target"),
+        (home.join("registry/src"), "/cargo".to_owned()),
+        (repository(), "/airtight".to_owned()),
+        (target.to_owned(), "/target".to_owned()),
+        // Where the sources of `std` are installed, the compiler would name these; elsewhere it names them so.
+        (
+            toolchain.sysroot.join("lib/rustlib/src/rust"),
+            format!("/rustc/{commit}"),
+        ),
     ] {
         if !flags.is_empty() {
             flags.push("\u{1f}");

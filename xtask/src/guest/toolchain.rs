@@ -54,6 +54,8 @@ pub struct Toolchain {
     pub cargo: PathBuf,
     /// The compiler; a wrapper that knows its system root in the Debian modes.
     pub rustc: PathBuf,
+    /// The compiler's own folder.
+    pub sysroot: PathBuf,
     /// Where it is from.
     pub mode: Mode,
     /// What the compiler says of itself (`rustc -vV`); guests' bytes depend on it.
@@ -115,7 +117,7 @@ impl Host {
             .map(|cargo| cargo.with_file_name(executable("rustc")))
             .filter(|path| path.is_file());
         let rustc = beside.unwrap_or_else(|| PathBuf::from("rustc"));
-        let sysroot = PathBuf::from(text_of(scrubbed(&rustc).args(["--print", "sysroot"]))?.trim());
+        let sysroot = sysroot_of(&rustc)?;
         let own = |name: &str| Some(sysroot.join("bin").join(executable(name))).filter(|path| path.is_file());
         let rustc = own("rustc").unwrap_or(rustc);
         let cargo = own("cargo").or(cargo).unwrap_or_else(|| PathBuf::from("cargo"));
@@ -147,14 +149,15 @@ impl Host {
     }
 
     fn with(&self, rustc: PathBuf, mode: Mode) -> Result<Toolchain, Error> {
-        let version = if rustc == self.rustc {
-            self.version.clone()
+        let (version, sysroot) = if rustc == self.rustc {
+            (self.version.clone(), self.sysroot.clone())
         } else {
-            text_of(scrubbed(&rustc).arg("-vV"))?
+            (text_of(scrubbed(&rustc).arg("-vV"))?, sysroot_of(&rustc)?)
         };
         Ok(Toolchain {
             cargo: self.cargo.clone(),
             rustc,
+            sysroot,
             mode,
             version,
         })
@@ -166,6 +169,12 @@ impl Host {
         (toolchains.file_name()? == "toolchains").then_some(())?;
         self.sysroot.file_name()?.to_str()
     }
+}
+
+fn sysroot_of(rustc: &Path) -> Result<PathBuf, Error> {
+    Ok(PathBuf::from(
+        text_of(scrubbed(rustc).args(["--print", "sysroot"]))?.trim(),
+    ))
 }
 
 /// The ways to a toolchain on this machine.
