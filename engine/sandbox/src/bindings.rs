@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
             import wasi:random/insecure@0.2.12;
             import wasi:random/insecure-seed@0.2.12;
             import wasi:sockets/ip-name-lookup@0.2.12;
+            import wasi:http/outgoing-handler@0.2.12;
             import airtight:step/log@0.1.0;
             import airtight:step/progress@0.1.0;
             import airtight:step/report@0.1.0;
@@ -26,6 +27,7 @@ wasmtime::component::bindgen!({
     with: {
         "wasi:io": wasmtime_wasi_io::bindings::wasi::io,
         "wasi:sockets/network": wasmtime_wasi::p2::bindings::sockets::network,
+        "wasi:http/types": wasmtime_wasi_http::p2::bindings::http::types,
         "wasi:filesystem/types.descriptor": crate::cap::fs::Descriptor,
         "wasi:filesystem/types.directory-entry-stream": crate::cap::fs::DirectoryEntryStream,
         "wasi:sockets/ip-name-lookup.resolve-address-stream": crate::cap::net::ResolveAddressStream,

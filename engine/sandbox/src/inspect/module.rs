@@ -1,0 +1,60 @@
+//! Core modules: which of them are preview-1 commands. Not here: adapting them (`adapt`).
+
+use airtight_model::component::{ComponentKind, ComponentSummary};
+use wasmparser::{ExternalKind, Parser, Payload};
+
+use super::{InspectError, MAX_NAME, add_producers, refused};
+use crate::adapt::{PREVIEW1, preview1_adapter_digest};
+use crate::cap::printable;
+
+/// The entry of a command.
+const START: &str = "_start";
+
+/// The summary of a core module that is a preview-1 command.
+pub(super) fn summarize(bytes: &[u8]) -> Result<ComponentSummary, InspectError> {
+    let (mut command, mut foreign, mut producers) = (false, None, Vec::new());
+    for payload in Parser::new(0).parse_all(bytes) {
+        let fail = |error: wasmparser::BinaryReaderError| refused(error.message(), "");
+        match payload.map_err(fail)? {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import.map_err(fail)?;
+                    if import.module != PREVIEW1 && foreign.is_none() {
+                        foreign = Some(printable(import.module, MAX_NAME));
+                    }
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export.map_err(fail)?;
+                    command |= export.name == START && export.kind == ExternalKind::Func;
+                }
+            }
+            Payload::CustomSection(section) => {
+                if let wasmparser::KnownCustom::Producers(reader) = section.as_known() {
+                    add_producers(reader, &mut producers);
+                }
+            }
+            _ => {}
+        }
+    }
+    if let Some(module) = foreign {
+        return Err(InspectError::ForeignModule(module));
+    }
+    if !command {
+        return Err(InspectError::NotACommand);
+    }
+    producers.sort();
+    producers.dedup();
+    producers.truncate(super::MAX_PRODUCERS);
+    Ok(ComponentSummary {
+        kind: ComponentKind::Module,
+        adapter: Some(preview1_adapter_digest()),
+        size: bytes.len() as u64,
+        command: true,
+        functions: Vec::new(),
+        imports: vec![PREVIEW1.to_owned()],
+        unknown_imports: Vec::new(),
+        producers,
+    })
+}

@@ -1,0 +1,91 @@
+//! The data of one attempt's store: a field a capability, and the borrows that each capability works on. Not here: what
+//! any of them does.
+
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::WasiHttpCtxView;
+
+use crate::cap::Denials;
+use crate::cap::artifact::ArtifactView;
+use crate::cap::clock::{ClockCtx, ClockView};
+use crate::cap::fs::{self, FsCtx, FsView};
+use crate::cap::http::{HttpCtx, HttpView};
+use crate::cap::log::LogView;
+use crate::cap::net::NetView;
+use crate::cap::poll::{PollCtx, PollView};
+use crate::cap::progress::{ProgressCtx, ProgressView};
+use crate::cap::random::{RandomCtx, RandomView};
+use crate::cap::report::ReportView;
+use crate::limits::Limiter;
+use crate::output::Said;
+
+/// What a store holds.
+pub(crate) struct State {
+    pub(crate) table: ResourceTable,
+    pub(crate) limiter: Limiter,
+    pub(crate) wasi: WasiCtx,
+    pub(crate) fs: FsCtx,
+    pub(crate) clock: ClockCtx,
+    pub(crate) poll: PollCtx,
+    pub(crate) random: RandomCtx,
+    pub(crate) http: HttpCtx,
+    pub(crate) progress: ProgressCtx,
+    pub(crate) denials: Denials,
+    pub(crate) said: Said,
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl State {
+    pub(crate) fn link_fs(linker: &mut Linker<Self>) -> wasmtime::Result<()> {
+        fs::link(linker, Self::fs)
+    }
+
+    pub(crate) fn fs(&mut self) -> FsView<'_> {
+        FsView { ctx: &mut self.fs, table: &mut self.table }
+    }
+
+    pub(crate) fn clock(&mut self) -> ClockView<'_> {
+        ClockView { ctx: &mut self.clock, table: &mut self.table }
+    }
+
+    pub(crate) fn poll(&mut self) -> PollView<'_> {
+        PollView { ctx: &mut self.poll, clock: &mut self.clock, table: &mut self.table }
+    }
+
+    pub(crate) fn random(&mut self) -> RandomView<'_> {
+        RandomView { ctx: &mut self.random }
+    }
+
+    pub(crate) fn net(&mut self) -> NetView<'_> {
+        NetView { denials: &mut self.denials, table: &mut self.table }
+    }
+
+    pub(crate) fn http(&mut self) -> HttpView<'_> {
+        HttpView { denials: &mut self.denials, table: &mut self.table }
+    }
+
+    pub(crate) fn http_types(&mut self) -> WasiHttpCtxView<'_> {
+        self.http.types(&mut self.table)
+    }
+
+    pub(crate) fn log(&mut self) -> LogView<'_> {
+        LogView { ctx: &self.said }
+    }
+
+    pub(crate) fn progress(&mut self) -> ProgressView<'_> {
+        ProgressView { ctx: &mut self.progress, said: &self.said }
+    }
+
+    pub(crate) fn report(&mut self) -> ReportView<'_> {
+        ReportView { ctx: &self.said }
+    }
+
+    pub(crate) fn artifact(&mut self) -> ArtifactView<'_> {
+        ArtifactView { fs: &mut self.fs }
+    }
+}

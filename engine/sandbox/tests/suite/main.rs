@@ -1,0 +1,11 @@
+//! The sandbox from outside: small guests written as text, run as steps. Not here: the file system's own tests.
+#![allow(clippy::unwrap_used)]
+
+mod clocks;
+mod commands;
+mod functions;
+mod guests;
+mod inspecting;
+mod limits;
+mod native;
+mod refusals;
