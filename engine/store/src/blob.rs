@@ -1,36 +1,68 @@
-//! Open blobs and private files that become blobs. Not here: where they are kept.
+//! Open blobs. Not here: where they are kept, and private files that become blobs.
 
 use std::sync::Arc;
 
 use airtight_model::BlobDigest;
 
 use crate::error::StoreError;
+use crate::large::{Fault, LargeFile};
+use crate::store::Inner;
 
 /// An open blob. What it reads is always what its digest says: a range is checked before it is handed out.
 #[derive(Debug, Clone)]
 pub struct Blob {
-    bytes: Arc<Vec<u8>>,
+    content: Content,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    /// All of it, checked.
+    Bytes(Arc<Vec<u8>>),
+    /// A file of which each range is checked.
+    Large(Arc<Large>),
+}
+
+#[derive(Debug)]
+struct Large {
+    digest: BlobDigest,
+    file: LargeFile,
+    store: Arc<Inner>,
 }
 
 impl Blob {
-    pub(crate) fn memory(bytes: Arc<Vec<u8>>) -> Self {
-        Self { bytes }
+    pub(crate) fn bytes(bytes: Arc<Vec<u8>>) -> Self {
+        Self {
+            content: Content::Bytes(bytes),
+        }
+    }
+
+    pub(crate) fn large(digest: BlobDigest, file: LargeFile, store: Arc<Inner>) -> Self {
+        Self {
+            content: Content::Large(Arc::new(Large { digest, file, store })),
+        }
     }
 
     /// Its size in bytes.
     pub fn size(&self) -> u64 {
-        self.bytes.len() as u64
+        match &self.content {
+            Content::Bytes(bytes) => bytes.len() as u64,
+            Content::Large(large) => large.file.len(),
+        }
     }
 
     /// Reads at `offset` as much as is there and `buffer` holds: less than that only at the end. Returns the count.
     ///
     /// # Errors
-    /// The bytes are not what the digest says, or cannot be read.
+    /// The bytes are not what the digest says, or cannot be read. What is in the buffer then means nothing.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, StoreError> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len());
-        let count = buffer.len().min(self.bytes.len() - start);
-        buffer[..count].copy_from_slice(&self.bytes[start..start + count]);
-        Ok(count)
+        match &self.content {
+            Content::Bytes(bytes) => Ok(copy_from(bytes, offset, buffer)),
+            Content::Large(large) => match large.file.read_at(offset, buffer) {
+                Ok(count) => Ok(count),
+                Err(Fault::Read(error)) => Err(error),
+                Err(Fault::Altered(detail)) => Err(large.store.altered(&large.digest, detail)),
+            },
+        }
     }
 
     /// Reads the whole blob into memory. For blobs whose size the caller has bounded.
@@ -43,65 +75,30 @@ impl Blob {
         out.truncate(count);
         Ok(out)
     }
-}
 
-/// A private file of the store that is written in any order and becomes a blob: a guest's large output. Dropped
-/// without [`Scratch::finish`], it is gone.
-#[derive(Debug, Default)]
-pub struct Scratch {
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Scratch {
-    /// Its present length in bytes.
-    pub fn len(&self) -> u64 {
-        self.bytes.len() as u64
-    }
-
-    /// Whether it has no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// As [`Blob::read_at`], of what was written so far.
+    /// Hands the whole blob to `each`, at most 1 MiB at a time, in order.
     ///
     /// # Errors
-    /// The file cannot be read.
-    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, StoreError> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.bytes.len());
-        let count = buffer.len().min(self.bytes.len() - start);
-        buffer[..count].copy_from_slice(&self.bytes[start..start + count]);
-        Ok(count)
-    }
-
-    /// Writes all of `bytes` at `offset`; a gap before it reads as zeros.
-    ///
-    /// # Errors
-    /// The disk is full or the file cannot be written.
-    pub fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        let start = usize::try_from(offset).expect("callers bound the size of a file");
-        let end = start + bytes.len();
-        if end > self.bytes.len() {
-            self.bytes.resize(end, 0);
+    /// As [`Blob::read_at`], and those of `each`.
+    pub fn for_each_part<E: From<StoreError>>(&self, mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        if let Content::Bytes(bytes) = &self.content {
+            return if bytes.is_empty() { Ok(()) } else { each(bytes) };
         }
-        self.bytes[start..end].copy_from_slice(bytes);
+        let mut buffer = vec![0; 1 << 20];
+        let mut offset = 0;
+        while offset < self.size() {
+            let count = self.read_at(offset, &mut buffer)?;
+            each(&buffer[..count])?;
+            offset += count as u64;
+        }
         Ok(())
     }
+}
 
-    /// Cuts or extends it with zeros.
-    ///
-    /// # Errors
-    /// As [`Scratch::write_at`].
-    pub fn set_len(&mut self, len: u64) -> Result<(), StoreError> {
-        self.bytes.resize(usize::try_from(len).expect("callers bound the size of a file"), 0);
-        Ok(())
-    }
-
-    /// The digest of what is there now, and its size, without making it a blob.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn digest(&self) -> Result<(BlobDigest, u64), StoreError> {
-        Ok((BlobDigest::of(&self.bytes), self.len()))
-    }
+/// Copies what `bytes` has at `offset`; returns the count.
+pub(crate) fn copy_from(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
+    let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+    let count = buffer.len().min(bytes.len() - start);
+    buffer[..count].copy_from_slice(&bytes[start..start + count]);
+    count
 }

@@ -2,10 +2,26 @@
 //! or a component is, and any decision about when to run a step.
 
 mod blob;
+mod cache;
+mod disk;
+mod driver;
 mod error;
+mod evaluate;
+mod fault;
+mod large;
+mod memory;
+mod outboard;
+mod reason;
+mod scratch;
 mod store;
+mod trees;
 pub mod walk;
 
-pub use blob::{Blob, Scratch};
+pub use blob::Blob;
+pub use cache::{Explained, Lookup, MAX_READ_SETS, PublishOutcome};
 pub use error::StoreError;
-pub use store::Store;
+pub use evaluate::{Difference, Verdict, evaluate};
+pub use fault::FaultPlan;
+pub use reason::{ChangedField, MissReason};
+pub use scratch::{MAX_IN_MEMORY, Scratch};
+pub use store::{Lease, OpenOptions, Store};

@@ -1,0 +1,410 @@
+//! The index: records by key in one SQLite table, written in batches and shared by several processes. Not here: what
+//! records mean, and any check of them. An index that SQLite cannot read is set aside and an empty one takes its place.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
+use rustc_hash::FxHashMap;
+
+use crate::driver::Kind;
+use crate::error::{At, StoreError};
+
+/// How long a snapshot is read from before a newer one is taken.
+const SNAPSHOT_AGE: Duration = Duration::from_millis(50);
+/// How long to wait for another process that writes.
+const BUSY: Duration = Duration::from_secs(20);
+/// How many records, and how many bytes of them, may wait before they are written.
+const MAX_WAITING: usize = 20_000;
+const MAX_WAITING_BYTES: usize = 16 << 20;
+/// How long a record may wait while others come.
+const MAX_WAIT: Duration = Duration::from_secs(2);
+
+type Batch = FxHashMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// Records, some of which wait to be written.
+///
+/// `index.db` has one table, `records (key BLOB PRIMARY KEY, value BLOB) WITHOUT ROWID`: the first byte of a key is
+/// the ordinal of its kind. WAL mode; `synchronous` is off but for [`Index::sync`]: after a loss of power SQLite's own checks,
+/// the checksums of records and the digests of blobs tell what can be believed.
+#[derive(Debug)]
+pub(super) struct Index {
+    path: PathBuf,
+    read_only: bool,
+    /// Lock order: `writer`, then `reader`, then `waiting`.
+    writer: Mutex<Option<Connection>>,
+    reader: Mutex<Reader>,
+    waiting: Mutex<Waiting>,
+    /// Whether the reader's connection is to an index that was set aside.
+    stale: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// What comes next.
+    next: Batch,
+    bytes: usize,
+    /// What is being written: visible to readers until it is.
+    writing: Arc<Batch>,
+    since: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+struct Reader {
+    connection: Option<Connection>,
+    /// Whether it was tried to open one: a read-only store may have no index.
+    tried: bool,
+    snapshot: Option<Instant>,
+}
+
+fn full_key(kind: Kind, key: &[u8]) -> Vec<u8> {
+    let mut full = Vec::with_capacity(1 + key.len());
+    full.push(kind as u8);
+    full.extend_from_slice(key);
+    full
+}
+
+impl Index {
+    pub(super) fn new(path: PathBuf, read_only: bool) -> Self {
+        let (writer, reader, waiting) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self {
+            path,
+            read_only,
+            writer,
+            reader,
+            waiting,
+            stale: AtomicBool::new(false),
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().expect("no one panics while holding the lock")
+    }
+
+    /// Reads a record: one that waits, or what the snapshot has.
+    pub(super) fn get(&self, kind: Kind, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let key = full_key(kind, key);
+        {
+            let waiting = self.waiting();
+            if let Some(found) = waiting.next.get(&key).or_else(|| waiting.writing.get(&key)) {
+                return Ok(found.clone());
+            }
+        }
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached("SELECT value FROM records WHERE key = ?1")?;
+            statement.query_row(params![key], |row| row.get(0)).optional()
+        })
+        .map(Option::flatten)
+    }
+
+    /// Reads the records of a kind whose keys begin with `prefix`, of one snapshot. What waits must be written first.
+    pub(super) fn scan(&self, kind: Kind, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), StoreError> {
+        let from = full_key(kind, prefix);
+        // Read in pages, so that `each` may use the index.
+        const PAGE: usize = 4096;
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page: Vec<(Vec<u8>, Vec<u8>)> = self
+                .read(|connection| {
+                    let (query, start) = match &after {
+                        None => (
+                            "SELECT key, value FROM records WHERE key >= ?1 ORDER BY key LIMIT ?2",
+                            &from,
+                        ),
+                        Some(after) => (
+                            "SELECT key, value FROM records WHERE key > ?1 ORDER BY key LIMIT ?2",
+                            after,
+                        ),
+                    };
+                    let mut statement = connection.prepare_cached(query)?;
+                    let rows =
+                        statement.query_map(params![start, PAGE as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                    rows.collect()
+                })?
+                .unwrap_or_default();
+            for (key, value) in &page {
+                if !key.starts_with(&from) {
+                    return Ok(());
+                }
+                each(&key[1..], value);
+            }
+            match page.into_iter().next_back() {
+                Some((key, _)) => after = Some(key),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Lets a record wait to be written (none: to be removed); true when it is time to write what waits.
+    pub(super) fn put(&self, kind: Kind, key: &[u8], value: Option<Vec<u8>>) -> Result<bool, StoreError> {
+        if self.read_only {
+            return Err(self.refuse_writing());
+        }
+        let mut waiting = self.waiting();
+        waiting.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+        waiting.next.insert(full_key(kind, key), value);
+        let since = *waiting.since.get_or_insert_with(Instant::now);
+        Ok(waiting.next.len() >= MAX_WAITING || waiting.bytes >= MAX_WAITING_BYTES || since.elapsed() >= MAX_WAIT)
+    }
+
+    fn refuse_writing(&self) -> StoreError {
+        StoreError::ReadOnly {
+            path: self.path.parent().unwrap_or(&self.path).to_owned(),
+        }
+    }
+
+    /// Writes what waits. `before` runs first; what it returns is held until it is settled what is written.
+    pub(super) fn write<G>(&self, before: impl FnOnce() -> Result<G, StoreError>) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().expect("no one panics while holding the lock");
+        let guard = before()?;
+        let batch = {
+            let mut waiting = self.waiting();
+            waiting.writing = Arc::new(std::mem::take(&mut waiting.next));
+            waiting.bytes = 0;
+            waiting.since = None;
+            Arc::clone(&waiting.writing)
+        };
+        drop(guard);
+        let result = if batch.is_empty() {
+            Ok(())
+        } else {
+            self.commit(&mut writer, &batch)
+        };
+        self.end_snapshot();
+        let mut waiting = self.waiting();
+        if result.is_err() {
+            // Nothing is lost: it waits again, behind what came since.
+            for (key, value) in batch.iter() {
+                waiting.next.entry(key.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        waiting.writing = Arc::default();
+        result
+    }
+
+    fn commit(&self, writer: &mut Option<Connection>, batch: &Batch) -> Result<(), StoreError> {
+        for last_try in [false, true] {
+            if writer.is_none() {
+                *writer = Some(self.open_to_write()?);
+            }
+            let connection = writer.as_mut().expect("it was just opened");
+            match write_batch(connection, batch) {
+                Ok(()) => return Ok(()),
+                Err(error) if is_damage(&error) && !last_try => {
+                    *writer = None;
+                    self.set_aside()?;
+                }
+                Err(error) => return Err(self.error("write", error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees that what was written survives a loss of power.
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().expect("no one panics while holding the lock");
+        self.end_snapshot();
+        if writer.is_none() {
+            *writer = Some(self.open_to_write()?);
+        }
+        let connection = writer.as_mut().expect("it was just opened");
+        let synced = connection
+            .pragma_update(None, "synchronous", "FULL")
+            .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(())))
+            .and_then(|()| connection.pragma_update(None, "synchronous", "OFF"));
+        synced.map_err(|error| self.error("sync", error))
+    }
+
+    fn open_to_write(&self) -> Result<Connection, StoreError> {
+        for last_try in [false, true] {
+            match self.try_to_open() {
+                Err(error) if is_damage(&error) && !last_try => self.set_aside()?,
+                Err(error) => return Err(self.error("open", error)),
+                Ok(connection) => return Ok(connection),
+            }
+        }
+        Err(StoreError::Index {
+            path: self.path.clone(),
+            detail: "it is damaged again".to_owned(),
+        })
+    }
+
+    fn try_to_open(&self) -> rusqlite::Result<Connection> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode != "wal" {
+            tracing::debug!(mode, "the index is not in WAL mode");
+        }
+        connection.execute_batch(
+            "PRAGMA synchronous = OFF; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY; \
+             PRAGMA wal_autocheckpoint = 8000; \
+             CREATE TABLE IF NOT EXISTS records (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
+        )?;
+        Ok(connection)
+    }
+
+    /// Puts an index that cannot be read out of the way: it costs cached results, nothing else.
+    fn set_aside(&self) -> Result<(), StoreError> {
+        tracing::warn!(path = %self.path.display(), "the index is damaged: an empty one takes its place");
+        self.stale.store(true, Ordering::SeqCst);
+        let aside = self.path.with_extension("damaged");
+        std::fs::rename(&self.path, &aside).at("set aside", &self.path)?;
+        for end in ["-wal", "-shm"] {
+            let mut name = self.path.clone().into_os_string();
+            name.push(end);
+            let _ = std::fs::remove_file(&name);
+        }
+        Ok(())
+    }
+
+    fn read<T>(&self, query: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
+        for last_try in [false, true] {
+            let mut reader = self.reader.lock().expect("no one panics while holding the lock");
+            let Some(connection) = self.reading(&mut reader)? else {
+                return Ok(None);
+            };
+            match query(connection) {
+                Ok(found) => return Ok(Some(found)),
+                Err(error) if is_damage(&error) && !last_try && !self.read_only => {
+                    drop(reader);
+                    let mut writer = self.writer.lock().expect("no one panics while holding the lock");
+                    *writer = None;
+                    self.set_aside()?;
+                }
+                // Nothing can be set aside in a store that is only read: it has no records, then.
+                Err(error) if is_damage(&error) && self.read_only => return Ok(None),
+                Err(error) => return Err(self.error("read", error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The connection to read from, in a snapshot that is young enough.
+    fn reading<'a>(&self, reader: &'a mut Reader) -> Result<Option<&'a Connection>, StoreError> {
+        if self.stale.swap(false, Ordering::SeqCst) {
+            *reader = Reader::default();
+        }
+        if !reader.tried {
+            reader.connection = self.open_to_read()?;
+            reader.tried = true;
+            self.stale.store(false, Ordering::SeqCst);
+        }
+        let Some(connection) = &reader.connection else {
+            return Ok(None);
+        };
+        match reader.snapshot {
+            Some(since) if since.elapsed() < SNAPSHOT_AGE => {}
+            old => {
+                if old.is_some() {
+                    connection
+                        .execute_batch("COMMIT")
+                        .map_err(|error| self.error("read", error))?;
+                    reader.snapshot = None;
+                }
+                connection
+                    .execute_batch("BEGIN")
+                    .map_err(|error| self.error("read", error))?;
+                reader.snapshot = Some(Instant::now());
+            }
+        }
+        Ok(Some(connection))
+    }
+
+    fn open_to_read(&self) -> Result<Option<Connection>, StoreError> {
+        if !self.read_only {
+            return self.open_to_write().map(Some);
+        }
+        if !self.path.exists() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+        let probe = |connection: Connection| {
+            connection.busy_timeout(BUSY)?;
+            connection.query_row("SELECT count(*) FROM (SELECT 1 FROM records LIMIT 1)", [], |_| Ok(()))?;
+            Ok(connection)
+        };
+        if let Ok(connection) = Connection::open_with_flags(&self.path, flags).and_then(probe) {
+            return Ok(Some(connection));
+        }
+        // A folder that cannot be written has no place for the shared memory of the WAL: read the file as it is.
+        let mut uri = String::from("file:");
+        for byte in self.path.as_os_str().as_encoded_bytes() {
+            match byte {
+                b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => uri.push(char::from(*byte)),
+                other => uri.push_str(&format!("%{other:02x}")),
+            }
+        }
+        uri.push_str("?immutable=1");
+        Ok(Connection::open_with_flags(Path::new(&uri), flags).and_then(probe).ok())
+    }
+
+    fn end_snapshot(&self) {
+        let mut reader = self.reader.lock().expect("no one panics while holding the lock");
+        if reader.snapshot.take().is_some()
+            && let Some(connection) = &reader.connection
+            && connection.execute_batch("COMMIT").is_err()
+        {
+            *reader = Reader::default();
+        }
+    }
+
+    fn error(&self, verb: &'static str, error: rusqlite::Error) -> StoreError {
+        use std::io;
+        let code = error.sqlite_error_code();
+        let io = |source: io::Error| StoreError::Io {
+            verb,
+            path: self.path.clone(),
+            source,
+        };
+        match code {
+            Some(ErrorCode::DiskFull) => io(io::Error::from(io::ErrorKind::StorageFull)),
+            Some(ErrorCode::ReadOnly) => self.refuse_writing(),
+            Some(ErrorCode::PermissionDenied | ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => {
+                io(io::Error::other(error))
+            }
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse {
+                path: self.path.parent().unwrap_or(&self.path).to_owned(),
+            },
+            _ => StoreError::Index {
+                path: self.path.clone(),
+                detail: error.to_string(),
+            },
+        }
+    }
+}
+
+fn write_batch(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    {
+        let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO records (key, value) VALUES (?1, ?2)")?;
+        let mut remove = transaction.prepare_cached("DELETE FROM records WHERE key = ?1")?;
+        // In the order of the keys, the pages of the tree are touched once each.
+        let mut sorted: Vec<_> = batch.iter().collect();
+        sorted.sort_unstable_by_key(|(key, _)| *key);
+        for (key, value) in sorted {
+            match value {
+                Some(value) => put.execute(params![key, value])?,
+                None => remove.execute(params![key])?,
+            };
+        }
+    }
+    transaction.commit()
+}
+
+/// Whether SQLite found the file not to be what it wrote (or a table of another shape in it).
+fn is_damage(error: &rusqlite::Error) -> bool {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => true,
+        Some(ErrorCode::Unknown) => error.to_string().contains("no such") || error.to_string().contains("malformed"),
+        _ => matches!(
+            error,
+            rusqlite::Error::InvalidColumnType(..)
+                | rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::IntegralValueOutOfRange(..)
+        ),
+    }
+}

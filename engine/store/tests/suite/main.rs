@@ -1,0 +1,7 @@
+//! The store's tests through its public face: every driver, damage of every kind, the action cache, ingest and export.
+#![allow(clippy::unwrap_used)]
+
+mod cache;
+mod conformance;
+mod damage;
+mod support;
