@@ -18,7 +18,9 @@ impl Default for Cancel {
 impl Cancel {
     /// A flag that is not raised.
     pub fn new() -> Self {
-        Self { raised: watch::Sender::new(false) }
+        Self {
+            raised: watch::Sender::new(false),
+        }
     }
 
     /// Raises it; again has no effect.

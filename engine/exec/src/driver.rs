@@ -59,7 +59,11 @@ pub struct Services {
 
 impl Services {
     pub(crate) fn ports(&self) -> Ports<'_> {
-        Ports { trees: &*self.trees, components: &*self.components, evaluator: &*self.evaluator }
+        Ports {
+            trees: &*self.trees,
+            components: &*self.components,
+            evaluator: &*self.evaluator,
+        }
     }
 }
 
@@ -150,7 +154,10 @@ struct Driver {
 
 impl Driver {
     fn new(plan: Arc<Plan>, services: Services, options: RunOptions, cancel: Cancel) -> Self {
-        let policy = Policy { jobs: options.jobs, keep_going: options.keep_going };
+        let policy = Policy {
+            jobs: options.jobs,
+            keep_going: options.keep_going,
+        };
         let scheduler = Scheduler::new(plan.steps.iter().map(StepRules::of).collect(), policy);
         let mut tracks = Vec::new();
         tracks.resize_with(plan.steps.len(), Track::default);
@@ -180,7 +187,12 @@ impl Driver {
         let plan = self.ledger.plan().clone();
         let (pipeline, steps) = (plan.name.clone(), plan.steps.len());
         let run = self.options.run.0.clone();
-        self.emit(&Event::RunStarted { run, pipeline, steps, jobs: self.options.jobs.max(1) });
+        self.emit(&Event::RunStarted {
+            run,
+            pipeline,
+            steps,
+            jobs: self.options.jobs.max(1),
+        });
         let wanted = sources::needed(&plan, 0..steps, self.options.export);
         let problems = sources::ingest(&wanted, &mut self.ledger, &self.services, &self.options, &self.cancel).await;
         self.problems = problems;

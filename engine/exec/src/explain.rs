@@ -4,14 +4,13 @@
 
 use std::sync::Arc;
 
-use airtight_model::action::Explanation;
 use airtight_model::plan::Plan;
-use airtight_model::{ActionKey, Class, Outcome, StepId};
+use airtight_model::{Class, Outcome, StepId};
+use airtight_store::{Explained, Lookup};
 
 use crate::cancel::Cancel;
 use crate::driver::{RunOptions, Services};
 use crate::ledger::Ledger;
-use crate::ports::Lookup;
 use crate::prepare::prepare;
 use crate::report::Problem;
 use crate::sources;
@@ -27,8 +26,8 @@ pub struct ExplainReport {
     pub class_reason: String,
     /// What would become of it.
     pub verdict: Verdict,
-    /// Its full key and the readable pre-image of that, where they are known.
-    pub key: Option<(ActionKey, Explanation)>,
+    /// Its keys, what they are made of and what changed since it last ran, where all that it is given is known.
+    pub explained: Option<Explained>,
     /// The steps that had to be asked before it, in the order in which they were.
     pub upstream: Vec<Upstream>,
     /// Sources that cannot be used.
@@ -76,27 +75,31 @@ pub async fn explain_step(
     let wanted = sources::needed(&plan, order.iter().map(|step| step.index()), false);
     let problems = sources::ingest(&wanted, &mut ledger, services, options, cancel).await;
     let mut asked: Vec<Option<Verdict>> = vec![None; plan.steps.len()];
-    let mut key = None;
+    let mut explained = None;
     if problems.is_empty() && !cancel.is_cancelled() {
         for &id in &order {
             let (verdict, found) = ask(id, &mut ledger, &asked, services, options);
             asked[id.index()] = Some(verdict);
-            key = found;
+            explained = found;
         }
     }
     let planned = &plan.steps[step.index()];
     let told = |id: &StepId| {
         let verdict = asked[id.index()].clone()?;
-        Some(Upstream { step: *id, name: plan.steps[id.index()].name.clone(), verdict })
+        Some(Upstream {
+            step: *id,
+            name: plan.steps[id.index()].name.clone(),
+            verdict,
+        })
     };
     ExplainReport {
         step: planned.name.clone(),
         class: planned.class,
         class_reason: planned.class_reason.clone(),
-        verdict: asked[step.index()].clone().unwrap_or_else(|| {
-            Verdict::Refused("a source cannot be used".to_owned(), None)
-        }),
-        key,
+        verdict: asked[step.index()]
+            .clone()
+            .unwrap_or_else(|| Verdict::Refused("a source cannot be used".to_owned(), None)),
+        explained,
         upstream: order.iter().filter(|id| **id != step).filter_map(told).collect(),
         problems,
     }
@@ -113,32 +116,41 @@ fn upstream(plan: &Plan, step: StepId) -> Vec<StepId> {
         } else if !std::mem::replace(&mut seen[id.index()], true) {
             stack.push((id, true));
             let planned = &plan.steps[id.index()];
-            let before = if planned.condition.is_some() { planned.predecessors() } else { planned.needs.clone() };
+            let before = if planned.condition.is_some() {
+                planned.predecessors()
+            } else {
+                planned.needs.clone()
+            };
             stack.extend(before.into_iter().rev().map(|before| (before, false)));
         }
     }
     order
 }
 
-type Asked = (Verdict, Option<(ActionKey, Explanation)>);
+type Asked = (Verdict, Option<Explained>);
 
-fn ask(
-    id: StepId,
-    ledger: &mut Ledger,
-    asked: &[Option<Verdict>],
-    services: &Services,
-    options: &RunOptions,
-) -> Asked {
+fn ask(id: StepId, ledger: &mut Ledger, asked: &[Option<Verdict>], services: &Services, options: &RunOptions) -> Asked {
     let plan = ledger.plan().clone();
     let planned = &plan.steps[id.index()];
     let open = |verdict: &Option<Verdict>| {
-        matches!(verdict, Some(Verdict::Runs(_) | Verdict::Unknown(_) | Verdict::Refused(..)))
+        matches!(
+            verdict,
+            Some(Verdict::Runs(_) | Verdict::Unknown(_) | Verdict::Refused(..))
+        )
     };
-    let before: Vec<StepId> = planned.predecessors().into_iter().filter(|id| open(&asked[id.index()])).collect();
+    let before: Vec<StepId> = planned
+        .predecessors()
+        .into_iter()
+        .filter(|id| open(&asked[id.index()]))
+        .collect();
     if !before.is_empty() {
         return (Verdict::Unknown(before), None);
     }
-    if planned.needs.iter().any(|need| asked[need.index()] == Some(Verdict::Skipped)) {
+    if planned
+        .needs
+        .iter()
+        .any(|need| asked[need.index()] == Some(Verdict::Skipped))
+    {
         ledger.set_step(id, Outcome::Skipped, None);
         return (Verdict::Skipped, None);
     }
@@ -154,21 +166,29 @@ fn ask(
         Ok(prepared) => prepared,
         Err(refusal) => return (Verdict::Refused(refusal.cause, refusal.help), None),
     };
-    let action = prepared.action;
-    let key = Some((action.full_key(&action.static_key()), action.explain()));
+    let explained = match services
+        .cache
+        .explain(&prepared.action, &options.identity_of(&planned.name))
+    {
+        Ok(explained) => explained,
+        Err(error) => {
+            return (
+                Verdict::Refused(error.to_string(), error.help().map(str::to_owned)),
+                None,
+            );
+        }
+    };
     if planned.class == Class::Effectful {
-        return (Verdict::Runs(format!("it is effectful: {}", planned.class_reason)), key);
+        return (
+            Verdict::Runs(format!("it is effectful: {}", planned.class_reason)),
+            Some(explained),
+        );
     }
-    match services.cache.lookup(&action, &options.identity_of(&planned.name)) {
-        Ok(Lookup::Full(hit)) => {
-            ledger.set_step(id, Outcome::Succeeded, Some(hit.result));
-            (Verdict::Full, key)
-        }
-        Ok(Lookup::Narrow(hit)) => {
-            ledger.set_step(id, Outcome::Succeeded, Some(hit.result));
-            (Verdict::Narrow, key)
-        }
-        Ok(Lookup::Miss(miss)) => (Verdict::Runs(miss.reason), key),
-        Err(error) => (Verdict::Refused(error.to_string(), error.help().map(str::to_owned)), key),
-    }
+    let (verdict, result) = match &explained.lookup {
+        Lookup::Full(result) => (Verdict::Full, result),
+        Lookup::Narrow(result) => (Verdict::Narrow, result),
+        Lookup::Miss(reason) => return (Verdict::Runs(reason.to_string()), Some(explained)),
+    };
+    ledger.set_step(id, Outcome::Succeeded, Some(Arc::new(result.clone())));
+    (verdict, Some(explained))
 }

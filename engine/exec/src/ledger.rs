@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use airtight_model::plan::{Evaluator, OutputRef, Plan, PlannedCall, PlannedStep, PlannedUses, Scope, Template, TreeRef};
+use airtight_model::plan::{
+    Evaluator, OutputRef, Plan, PlannedCall, PlannedStep, PlannedUses, Scope, Template, TreeRef,
+};
 use airtight_model::{ActionResult, BlobDigest, Node, Outcome, SourceId, StepId};
 use serde_json::{Map, Value as Json, json};
 
@@ -37,7 +39,14 @@ impl Ledger {
         };
         let dynamic = plan.steps.iter().any(is_dynamic);
         let (sources, results) = (vec![None; plan.sources.len()], vec![None; plan.steps.len()]);
-        Self { plan, sources, results, scope, dynamic, filtered: HashMap::new() }
+        Self {
+            plan,
+            sources,
+            results,
+            scope,
+            dynamic,
+            filtered: HashMap::new(),
+        }
     }
 
     pub(crate) fn plan(&self) -> &Arc<Plan> {
@@ -75,7 +84,10 @@ impl Ledger {
     /// What the expressions of a step can refer to.
     pub(crate) fn scope(&self, step: StepId) -> Scope {
         let matrix: &Map<String, Json> = &self.step(step).matrix;
-        Scope { matrix: Arc::new(matrix.clone()), ..self.scope.clone() }
+        Scope {
+            matrix: Arc::new(matrix.clone()),
+            ..self.scope.clone()
+        }
     }
 
     /// Whether the condition of a step holds; a condition that is no condition is an error, as text.
@@ -83,7 +95,10 @@ impl Ledger {
         match self.step(step).condition.as_deref() {
             None => Ok(true),
             Some("false") => Ok(false),
-            Some(text) => match evaluator.evaluate(text, &self.scope(step)).map_err(|error| error.to_string())? {
+            Some(text) => match evaluator
+                .evaluate(text, &self.scope(step))
+                .map_err(|error| error.to_string())?
+            {
                 Json::Bool(holds) => Ok(holds),
                 other => Err(format!("`{text}` is `{other}`, and a condition is `true` or `false`")),
             },
@@ -99,14 +114,18 @@ impl Ledger {
             }
             TreeRef::Output(output) => self.output(output).cloned(),
             TreeRef::Cells(cells) => {
-                let cells = cells.iter().map(|(label, output)| Ok((label.clone(), self.output(output)?.clone())));
+                let cells = cells
+                    .iter()
+                    .map(|(label, output)| Ok((label.clone(), self.output(output)?.clone())));
                 Ok(trees.cells(&cells.collect::<Result<Vec<_>, NodeError>>()?)?)
             }
         }
     }
 
     pub(crate) fn output(&self, output: &OutputRef) -> Result<&Node, NodeError> {
-        let node = self.result(output.step).and_then(|result| result.output(&output.output));
+        let node = self
+            .result(output.step)
+            .and_then(|result| result.output(&output.output));
         let name = || format!("output `{}` of `{}`", output.output, self.step(output.step).name);
         node.ok_or_else(|| NodeError::Absent(name()))
     }
@@ -162,7 +181,9 @@ impl Ledger {
             }
         }
         let mut makers = makers.into_iter();
-        makers.find(|(_, node)| node.is_some_and(|node| trees.holds(node, blob))).map(|(producer, _)| producer)
+        makers
+            .find(|(_, node)| node.is_some_and(|node| trees.holds(node, blob)))
+            .map(|(producer, _)| producer)
     }
 }
 

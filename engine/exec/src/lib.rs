@@ -27,8 +27,8 @@ pub use driver::{CANCEL_GRACE, MAX_BACKOFF, Run, RunOptions, Services};
 pub use explain::{ExplainReport, Upstream, Verdict, explain_step};
 pub use lines::MAX_LINE;
 pub use ports::{
-    Cache, Clock, ComponentError, Components, Filtered, Hit, IngestOptions, Ingested, Lookup, Miss, Monotonic,
-    RecordedStep, RunRecord, ServiceError, StepRecord, Trees,
+    Cache, Clock, ComponentError, Components, Filtered, IngestOptions, Ingested, Monotonic, RecordedStep, RunRecord,
+    ServiceError, StepRecord, Trees,
 };
 pub use report::{Exported, Problem, ProblemClass, RunReport, StepEnd};
 pub use runner::{LazyRunner, RunnerControl, RunnerError, StepRunner, StepSink};

@@ -13,7 +13,10 @@ impl Lines {
     /// Takes bytes and gives each line that is complete, and each piece of a long one, to `line`.
     pub(crate) fn push(&mut self, mut bytes: &[u8], line: &mut dyn FnMut(String)) {
         while !bytes.is_empty() {
-            let end = bytes.iter().take(MAX_LINE - self.held.len() + 1).position(|byte| *byte == b'\n');
+            let end = bytes
+                .iter()
+                .take(MAX_LINE - self.held.len() + 1)
+                .position(|byte| *byte == b'\n');
             if let Some(end) = end {
                 self.held.extend_from_slice(&bytes[..end]);
                 bytes = &bytes[end + 1..];
@@ -49,7 +52,9 @@ impl Lines {
 /// How much of a long line is one piece: all, or all but the beginning of a character that is not complete.
 fn piece(held: &[u8]) -> usize {
     let tail = &held[held.len() - held.len().min(4)..];
-    let Some(start) = tail.iter().rposition(|byte| byte & 0xc0 != 0x80) else { return held.len() };
+    let Some(start) = tail.iter().rposition(|byte| byte & 0xc0 != 0x80) else {
+        return held.len();
+    };
     let width = match tail[start] {
         0xc0..=0xdf => 2,
         0xe0..=0xef => 3,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use airtight_model::component::ComponentSummary;
 use airtight_model::plan::PlannedSource;
 use airtight_model::{Action, ActionKey, ActionResult, BlobDigest, Class, Node, Outcome, ReadSet, RunId};
+use airtight_store::{Explained, Lookup, PublishOutcome};
 
 use crate::cancel::Cancel;
 
@@ -62,35 +63,6 @@ impl ServiceError {
     }
 }
 
-/// How the cache answers.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Lookup {
-    /// Nothing that the action is made of has changed.
-    Full(Hit),
-    /// Something that it was given has changed, but nothing that it read.
-    Narrow(Hit),
-    /// The action has to run.
-    Miss(Miss),
-}
-
-/// An answer that is there, with all its blobs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
-    /// The full key of the action.
-    pub key: ActionKey,
-    /// What came of it.
-    pub result: Arc<ActionResult>,
-}
-
-/// No answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Miss {
-    /// The full key of the action.
-    pub key: ActionKey,
-    /// Why, as a sentence without a period.
-    pub reason: String,
-}
-
 /// The action cache and the record of runs.
 pub trait Cache: Send + Sync {
     /// Looks an action up. `identity` names the step across runs, so that a miss can say what changed.
@@ -99,11 +71,17 @@ pub trait Cache: Send + Sync {
     /// The store cannot be read. What is there but damaged is a miss.
     fn lookup(&self, action: &Action, identity: &str) -> Result<Lookup, ServiceError>;
 
+    /// What a look-up finds and what its keys are made of. Changes nothing.
+    ///
+    /// # Errors
+    /// As [`Cache::lookup`].
+    fn explain(&self, action: &Action, identity: &str) -> Result<Explained, ServiceError>;
+
     /// Keeps what came of an action that succeeded.
     ///
     /// # Errors
     /// The store cannot be written.
-    fn publish(&self, done: &StepRecord<'_>, reads: &ReadSet) -> Result<(), ServiceError>;
+    fn publish(&self, done: &StepRecord<'_>, reads: &ReadSet) -> Result<PublishOutcome, ServiceError>;
 
     /// How long the steps of these identities took when they last ran, where that is known.
     fn durations(&self, identities: &[String]) -> Vec<Option<Duration>>;
@@ -271,7 +249,9 @@ pub struct Monotonic {
 impl Monotonic {
     /// Starts at zero.
     pub fn new() -> Self {
-        Self { start: tokio::time::Instant::now() }
+        Self {
+            start: tokio::time::Instant::now(),
+        }
     }
 }
 

@@ -36,15 +36,29 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn user(cause: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Failed, cause: cause.into(), help: Some(help.into()), lost: None }
+        Self {
+            outcome: Outcome::Failed,
+            cause: cause.into(),
+            help: Some(help.into()),
+            lost: None,
+        }
     }
 }
 
 impl From<ServiceError> for Refusal {
     fn from(error: ServiceError) -> Self {
-        let outcome = if matches!(error, ServiceError::User { .. }) { Outcome::Failed } else { Outcome::Errored };
+        let outcome = if matches!(error, ServiceError::User { .. }) {
+            Outcome::Failed
+        } else {
+            Outcome::Errored
+        };
         let help = error.help().map(str::to_owned);
-        Self { outcome, cause: error.to_string(), help, lost: error.lost_blob() }
+        Self {
+            outcome,
+            cause: error.to_string(),
+            help,
+            lost: error.lost_blob(),
+        }
     }
 }
 
@@ -52,9 +66,12 @@ impl From<NodeError> for Refusal {
     fn from(error: NodeError) -> Self {
         match error {
             NodeError::Service(error) => error.into(),
-            absent @ NodeError::Absent(_) => {
-                Self { outcome: Outcome::Errored, cause: absent.to_string(), help: None, lost: None }
-            }
+            absent @ NodeError::Absent(_) => Self {
+                outcome: Outcome::Errored,
+                cause: absent.to_string(),
+                help: None,
+                lost: None,
+            },
         }
     }
 }
@@ -81,13 +98,19 @@ pub(crate) fn prepare(id: StepId, ledger: &mut Ledger, ports: Ports<'_>) -> Resu
     let mounts = step.mounts.iter().map(|mount| resolve(mount, ledger, ports.trees));
     let mounts = mounts.collect::<Result<Vec<_>, _>>()?;
     let component = component(&step.uses, ledger, ports.components)?;
-    let render = Render { scope: ledger.scope(id), evaluator: ports.evaluator };
+    let render = Render {
+        scope: ledger.scope(id),
+        evaluator: ports.evaluator,
+    };
     let (invocation, stdin) = invocation(&step.call, &component, &render)?;
     let env = step.env.iter().map(|(name, template)| {
         let value = render.text(template, || format!("`env.{name}`"))?;
         Ok((name.clone(), value))
     });
-    let outputs = step.outputs.iter().map(|x| OutputSpec { name: x.name.clone(), path: x.path.clone() });
+    let outputs = step.outputs.iter().map(|x| OutputSpec {
+        name: x.name.clone(),
+        path: x.path.clone(),
+    });
     let request = StepRequest {
         component: component.digest,
         adapter: component.summary.adapter,
@@ -107,8 +130,14 @@ pub(crate) fn prepare(id: StepId, ledger: &mut Ledger, ports: Ports<'_>) -> Resu
 fn resolve(mount: &PlannedMount, ledger: &mut Ledger, trees: &dyn Trees) -> Result<Mount, Refusal> {
     let mut node = ledger.node(&mount.from, trees)?;
     if matches!(node, Node::Symlink(_)) {
-        let cause = format!("`{}` is a symbolic link, which cannot be mounted", ledger.describe(&mount.from));
-        return Err(Refusal::user(cause, "declare the folder or file that it points to as the output"));
+        let cause = format!(
+            "`{}` is a symbolic link, which cannot be mounted",
+            ledger.describe(&mount.from)
+        );
+        return Err(Refusal::user(
+            cause,
+            "declare the folder or file that it points to as the output",
+        ));
     }
     if !mount.paths.is_empty() {
         let filtered = ledger.filter(node, &mount.paths, trees)?;
@@ -118,12 +147,20 @@ fn resolve(mount: &PlannedMount, ledger: &mut Ledger, trees: &dyn Trees) -> Resu
         }
         node = filtered.node;
     }
-    Ok(Mount { at: mount.at.clone(), node, writable: mount.writable })
+    Ok(Mount {
+        at: mount.at.clone(),
+        node,
+        writable: mount.writable,
+    })
 }
 
 /// What is said of a glob that matches nothing, and the mend.
 pub(crate) fn unmatched(glob: &str, mount: &PlannedMount, ledger: &Ledger) -> (String, String) {
-    let message = format!("`{glob}` matches nothing in `{}`, mounted at `{}`", ledger.describe(&mount.from), mount.at);
+    let message = format!(
+        "`{glob}` matches nothing in `{}`, mounted at `{}`",
+        ledger.describe(&mount.from),
+        mount.at
+    );
     (message, format!("change or remove `{glob}` under `paths:`"))
 }
 
@@ -140,7 +177,12 @@ fn component(uses: &PlannedUses, ledger: &Ledger, components: &dyn Components) -
     let output = match uses {
         PlannedUses::Component { component, program } => {
             let (summary, program) = (component.summary.clone(), program.clone());
-            return Ok(Found { digest: component.digest, summary, program, made: None });
+            return Ok(Found {
+                digest: component.digest,
+                summary,
+                program,
+                made: None,
+            });
         }
         PlannedUses::Output(output) => output,
     };
@@ -153,39 +195,66 @@ fn component(uses: &PlannedUses, ledger: &Ledger, components: &dyn Components) -
         ComponentError::Service(error) => Refusal::from(error),
         ComponentError::Unusable { message, help } => {
             let cause = format!("`{name}` cannot be a step: {message}");
-            Refusal { outcome: Outcome::Failed, cause, help, lost: None }
+            Refusal {
+                outcome: Outcome::Failed,
+                cause,
+                help,
+                lost: None,
+            }
         }
     })?;
     if let Some(import) = summary.unknown_imports.first() {
         let cause = format!("`{name}` imports `{import}`, which Airtight does not provide");
         return Err(Refusal::user(cause, format!("build `{name}` without that import")));
     }
-    Ok(Found { digest: *blob, summary, program: output.output.clone(), made: Some(name) })
+    Ok(Found {
+        digest: *blob,
+        summary,
+        program: output.output.clone(),
+        made: Some(name),
+    })
 }
 
 type Call = (Invocation, Option<Vec<u8>>);
 
 fn invocation(call: &PlannedCall, component: &Found, render: &Render<'_>) -> Result<Call, Refusal> {
     match call {
-        PlannedCall::Function { signature: Some(signature), with, .. } => Ok((function(signature, with, render)?, None)),
-        PlannedCall::Function { signature: None, name, with } => {
-            Ok((function(named(name, component)?, with, render)?, None))
-        }
+        PlannedCall::Function {
+            signature: Some(signature),
+            with,
+            ..
+        } => Ok((function(signature, with, render)?, None)),
+        PlannedCall::Function {
+            signature: None,
+            name,
+            with,
+        } => Ok((function(named(name, component)?, with, render)?, None)),
         PlannedCall::Command { args, stdin } => command(args, stdin.as_ref(), component, render),
         PlannedCall::Either if component.summary.command => Ok((Invocation::Command(Vec::new(), None), None)),
         PlannedCall::Either => Ok((function(named("run", component)?, &[], render)?, None)),
     }
 }
 
-fn command(args: &[Template], stdin: Option<&Template>, component: &Found, render: &Render<'_>) -> Result<Call, Refusal> {
+fn command(
+    args: &[Template],
+    stdin: Option<&Template>,
+    component: &Found,
+    render: &Render<'_>,
+) -> Result<Call, Refusal> {
     if let Some(name) = component.made.as_ref().filter(|_| !component.summary.command) {
         let cause = format!("`{name}` is no command: it does not export `wasi:cli/run`");
-        return Err(Refusal::user(cause, format!("call one of its functions: {}", functions(&component.summary))));
+        return Err(Refusal::user(
+            cause,
+            format!("call one of its functions: {}", functions(&component.summary)),
+        ));
     }
     let args = args.iter().enumerate();
     let args = args.map(|(i, arg)| render.text(arg, || format!("item {} of `args:`", i + 1)));
     let args = args.collect::<Result<_, _>>()?;
-    let stdin = stdin.map(|stdin| render.text(stdin, || "`stdin:`".to_owned())).transpose()?.map(String::into_bytes);
+    let stdin = stdin
+        .map(|stdin| render.text(stdin, || "`stdin:`".to_owned()))
+        .transpose()?
+        .map(String::into_bytes);
     Ok((Invocation::Command(args, stdin.as_deref().map(BlobDigest::of)), stdin))
 }
 
@@ -198,7 +267,10 @@ fn named<'a>(name: &str, component: &'a Found) -> Result<&'a FunctionSignature, 
         (Some(one), None) => Ok(one),
         (Some(_), Some(_)) => {
             let cause = format!("`{shown}` has several functions `{name}`");
-            Err(Refusal::user(cause, format!("name one with `function:`: {}", functions(&component.summary))))
+            Err(Refusal::user(
+                cause,
+                format!("name one with `function:`: {}", functions(&component.summary)),
+            ))
         }
         (None, _) => {
             let cause = format!("`{shown}` has no function `{name}`");
@@ -214,7 +286,11 @@ fn named<'a>(name: &str, component: &'a Found) -> Result<&'a FunctionSignature, 
 
 fn functions(summary: &ComponentSummary) -> String {
     let names: Vec<String> = summary.functions.iter().map(|f| format!("`{}`", f.function)).collect();
-    if names.is_empty() { "it has none".to_owned() } else { names.join(", ") }
+    if names.is_empty() {
+        "it has none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 fn function(
@@ -223,12 +299,26 @@ fn function(
     render: &Render<'_>,
 ) -> Result<Invocation, Refusal> {
     let parameters = || {
-        let shown: Vec<String> = signature.parameters.iter().map(|p| format!("`{}: {}`", p.name, p.ty)).collect();
-        if shown.is_empty() { "it has no parameters".to_owned() } else { format!("it takes {}", shown.join(", ")) }
+        let shown: Vec<String> = signature
+            .parameters
+            .iter()
+            .map(|p| format!("`{}: {}`", p.name, p.ty))
+            .collect();
+        if shown.is_empty() {
+            "it has no parameters".to_owned()
+        } else {
+            format!("it takes {}", shown.join(", "))
+        }
     };
-    if let Some((key, _)) = with.iter().find(|(key, _)| !signature.parameters.iter().any(|p| p.name == *key)) {
+    if let Some((key, _)) = with
+        .iter()
+        .find(|(key, _)| !signature.parameters.iter().any(|p| p.name == *key))
+    {
         let cause = format!("`{}` has no parameter `{key}`", signature.function);
-        return Err(Refusal::user(cause, format!("remove `{key}` under `with:`: {}", parameters())));
+        return Err(Refusal::user(
+            cause,
+            format!("remove `{key}` under `with:`: {}", parameters()),
+        ));
     }
     let mut arguments = Vec::with_capacity(signature.parameters.len());
     for parameter in &signature.parameters {
@@ -237,11 +327,17 @@ fn function(
             None if matches!(parameter.ty, WitType::Option(_)) => Cow::Owned(Json::Null),
             None => {
                 let cause = format!("`{}` needs the parameter `{}`", signature.function, parameter.name);
-                return Err(Refusal::user(cause, format!("add `{}:` under `with:`: {}", parameter.name, parameters())));
+                return Err(Refusal::user(
+                    cause,
+                    format!("add `{}:` under `with:`: {}", parameter.name, parameters()),
+                ));
             }
         };
         let value = Value::from_data(&data, &parameter.ty).map_err(|mismatch| {
-            let help = format!("the parameter `{}` of `{}` is a `{}`", parameter.name, signature.function, parameter.ty);
+            let help = format!(
+                "the parameter `{}` of `{}` is a `{}`",
+                parameter.name, signature.function, parameter.ty
+            );
             Refusal::user(format!("`with.{}`: {mismatch}", parameter.name), help)
         })?;
         arguments.push(value);
@@ -274,6 +370,9 @@ impl Render<'_> {
             Json::Object(_) => "a map",
         };
         let cause = format!("{} is {kind}, and a text is needed", place());
-        Err(Refusal::user(cause, format!("let {} be a text, a number, `true` or `false`", place())))
+        Err(Refusal::user(
+            cause,
+            format!("let {} be a text, a number, `true` or `false`", place()),
+        ))
     }
 }

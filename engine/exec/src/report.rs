@@ -94,11 +94,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn of(
-        error: &crate::ports::ServiceError,
-        span: airtight_model::Span,
-        what: &str,
-    ) -> Self {
+    pub(crate) fn of(error: &crate::ports::ServiceError, span: airtight_model::Span, what: &str) -> Self {
         use crate::ports::ServiceError;
         let (code, class) = match error {
             ServiceError::User { code, .. } => (*code, ProblemClass::User),

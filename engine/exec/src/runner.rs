@@ -65,12 +65,18 @@ pub struct LazyRunner {
 impl LazyRunner {
     /// A runner that `make` makes, at most once.
     pub fn new(make: impl Fn() -> Made + Send + Sync + 'static) -> Self {
-        Self { make: Box::new(make), made: OnceLock::new() }
+        Self {
+            make: Box::new(make),
+            made: OnceLock::new(),
+        }
     }
 
     /// A runner that is there.
     pub fn ready(runner: Arc<dyn StepRunner>) -> Self {
-        Self { make: Box::new(move || Ok(runner.clone())), made: OnceLock::new() }
+        Self {
+            make: Box::new(move || Ok(runner.clone())),
+            made: OnceLock::new(),
+        }
     }
 
     /// The runner, made now if it is not there. Others who ask meanwhile wait.

@@ -113,13 +113,20 @@ impl Scheduler {
             rules,
         };
         scheduler.set_weights(&vec![1; count]);
-        let roots = scheduler.ids().filter(|step| scheduler.unfinished[step.index()] == 0).collect();
+        let roots = scheduler
+            .ids()
+            .filter(|step| scheduler.unfinished[step.index()] == 0)
+            .collect();
         scheduler.settle(roots);
         scheduler
     }
 
     fn group(rules: &[StepRules]) -> Vec<Group> {
-        let count = rules.iter().filter_map(|rules| rules.group).max().map_or(0, |max| max as usize + 1);
+        let count = rules
+            .iter()
+            .filter_map(|rules| rules.group)
+            .max()
+            .map_or(0, |max| max as usize + 1);
         let mut groups: Vec<Group> = Vec::new();
         groups.resize_with(count, Group::default);
         for (i, rules) in rules.iter().enumerate() {
@@ -303,7 +310,10 @@ impl Scheduler {
         }
         entry.failed = Some(failed);
         let members = entry.members.clone();
-        let running = members.iter().copied().filter(|step| self.states[step.index()] == State::Running);
+        let running = members
+            .iter()
+            .copied()
+            .filter(|step| self.states[step.index()] == State::Running);
         self.stops.extend(running);
         self.cancel_unstarted(members, Reason::FailFast(failed));
     }
@@ -312,7 +322,9 @@ impl Scheduler {
     /// waits is decided when it waits for nothing more, and what rests has begun.
     fn drop_unstarted(&mut self, by: StepId) {
         let could = |state| matches!(state, State::Ready | State::Queued);
-        let steps = self.ids().filter(|step| could(self.state(*step)) && !self.rules[step.index()].runs_after_failure());
+        let steps = self
+            .ids()
+            .filter(|step| could(self.state(*step)) && !self.rules[step.index()].runs_after_failure());
         let steps = steps.collect();
         self.cancel_unstarted(steps, Reason::Stopped(by));
     }
@@ -323,7 +335,10 @@ impl Scheduler {
             return;
         }
         self.cancelled = Some(reason);
-        let running = self.ids().filter(|step| self.state(*step) == State::Running).collect::<Vec<_>>();
+        let running = self
+            .ids()
+            .filter(|step| self.state(*step) == State::Running)
+            .collect::<Vec<_>>();
         self.stops.extend(running);
         self.cancel_unstarted(self.ids().collect(), reason);
     }
@@ -427,3 +442,6 @@ impl Scheduler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

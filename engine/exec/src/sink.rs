@@ -20,7 +20,12 @@ pub(crate) struct EventSink {
 
 impl EventSink {
     pub(crate) fn new(step: &str, events: Arc<dyn Subscriber>) -> Self {
-        Self { step: step.to_owned(), events, streams: Mutex::default(), lost: Mutex::default() }
+        Self {
+            step: step.to_owned(),
+            events,
+            streams: Mutex::default(),
+            lost: Mutex::default(),
+        }
     }
 
     /// Gives what the streams hold of a line without an end, and returns the blobs that were found lost.
@@ -33,7 +38,12 @@ impl EventSink {
     }
 
     fn line(&self, stream: Stream, text: String) {
-        self.events.event(&Event::StepOutput { step: self.step.clone(), stream, text, cached: false });
+        self.events.event(&Event::StepOutput {
+            step: self.step.clone(),
+            stream,
+            text,
+            cached: false,
+        });
     }
 }
 
@@ -45,15 +55,28 @@ impl StepSink for EventSink {
     }
 
     fn log(&self, line: &LogLine) {
-        self.events.event(&Event::StepLog { step: self.step.clone(), line: line.clone(), cached: false });
+        self.events.event(&Event::StepLog {
+            step: self.step.clone(),
+            line: line.clone(),
+            cached: false,
+        });
     }
 
     fn progress(&self, task: &str, done: u64, total: Option<u64>) {
-        self.events.event(&Event::StepProgress { step: self.step.clone(), task: task.to_owned(), done, total });
+        self.events.event(&Event::StepProgress {
+            step: self.step.clone(),
+            task: task.to_owned(),
+            done,
+            total,
+        });
     }
 
     fn report(&self, report: &Report) {
-        self.events.event(&Event::StepReport { step: self.step.clone(), report: report.clone(), cached: false });
+        self.events.event(&Event::StepReport {
+            step: self.step.clone(),
+            report: report.clone(),
+            cached: false,
+        });
     }
 
     fn lost(&self, blob: BlobDigest) {
@@ -75,9 +98,18 @@ pub(crate) fn replay(
 ) -> Result<(), ServiceError> {
     let mut told = Vec::new();
     for (captured, stream) in [(&result.stdout, Stream::Stdout), (&result.stderr, Stream::Stderr)] {
-        let Some(blob) = captured.blob.filter(|_| streams) else { continue };
+        let Some(blob) = captured.blob.filter(|_| streams) else {
+            continue;
+        };
         let mut lines = Lines::default();
-        let mut keep = |text| told.push(Event::StepOutput { step: step.to_owned(), stream, text, cached: true });
+        let mut keep = |text| {
+            told.push(Event::StepOutput {
+                step: step.to_owned(),
+                stream,
+                text,
+                cached: true,
+            })
+        };
         let (mut buffer, mut offset) = (vec![0; CHUNK], 0u64);
         loop {
             let count = trees.read(&blob, offset, &mut buffer)?;
@@ -92,13 +124,25 @@ pub(crate) fn replay(
     told.iter().for_each(|event| events.event(event));
     let owned = || step.to_owned();
     for line in &result.log {
-        events.event(&Event::StepLog { step: owned(), line: line.clone(), cached: true });
+        events.event(&Event::StepLog {
+            step: owned(),
+            line: line.clone(),
+            cached: true,
+        });
     }
     for report in &result.reports {
-        events.event(&Event::StepReport { step: owned(), report: report.clone(), cached: true });
+        events.event(&Event::StepReport {
+            step: owned(),
+            report: report.clone(),
+            cached: true,
+        });
     }
     for denial in &result.denials {
-        events.event(&Event::StepDenied { step: owned(), denial: denial.clone(), cached: true });
+        events.event(&Event::StepDenied {
+            step: owned(),
+            denial: denial.clone(),
+            cached: true,
+        });
     }
     Ok(())
 }

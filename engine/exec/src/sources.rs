@@ -17,12 +17,20 @@ use crate::report::{Problem, ProblemClass};
 /// The sources that steps mount or that are exported, ascending. A step whose condition is known to be false mounts
 /// nothing.
 pub(crate) fn needed(plan: &Plan, steps: impl Iterator<Item = usize>, exports: bool) -> Vec<SourceId> {
-    let steps = steps.map(|i| &plan.steps[i]).filter(|step| step.condition.as_deref() != Some("false"));
+    let steps = steps
+        .map(|i| &plan.steps[i])
+        .filter(|step| step.condition.as_deref() != Some("false"));
     let mounted = steps.flat_map(|step| step.mounts.iter().map(|mount| &mount.from));
     let exported = plan.exports.iter().filter(|_| exports).map(|export| &export.from);
     let mut sources: Vec<SourceId> = mounted
         .chain(exported)
-        .filter_map(|from| if let TreeRef::Source(source) = from { Some(*source) } else { None })
+        .filter_map(|from| {
+            if let TreeRef::Source(source) = from {
+                Some(*source)
+            } else {
+                None
+            }
+        })
         .collect();
     sources.sort_unstable();
     sources.dedup();
@@ -59,7 +67,12 @@ pub(crate) async fn ingest(
                 }
                 let (source_name, digest) = (planned.name.clone(), node.describe());
                 let duration_us = took.as_micros() as u64;
-                let finished = Event::SourceFinished { source: source_name, digest, files, duration_us };
+                let finished = Event::SourceFinished {
+                    source: source_name,
+                    digest,
+                    files,
+                    duration_us,
+                };
                 services.events.event(&finished);
                 ledger.set_source(source, node);
             }
@@ -90,9 +103,18 @@ fn reader(
     cancel: &Cancel,
     stat_cache: bool,
 ) -> Reader {
-    let (plan, trees, root, cancel) = (plan.clone(), services.trees.clone(), options.root.clone(), cancel.clone());
+    let (plan, trees, root, cancel) = (
+        plan.clone(),
+        services.trees.clone(),
+        options.root.clone(),
+        cancel.clone(),
+    );
     Box::new(move || {
-        let options = IngestOptions { root: &root, stat_cache, cancel: &cancel };
+        let options = IngestOptions {
+            root: &root,
+            stat_cache,
+            cancel: &cancel,
+        };
         trees.ingest(&plan.sources[source.index()], options)
     })
 }
@@ -114,17 +136,28 @@ pub(crate) async fn again(
 pub(crate) fn check_globs(ledger: &mut Ledger, services: &Services) -> Vec<Problem> {
     let plan = ledger.plan().clone();
     let mut problems = Vec::new();
-    for step in plan.steps.iter().filter(|step| step.condition.as_deref() != Some("false")) {
+    for step in plan
+        .steps
+        .iter()
+        .filter(|step| step.condition.as_deref() != Some("false"))
+    {
         for mount in step.mounts.iter().filter(|mount| !mount.paths.is_empty()) {
             let TreeRef::Source(source) = mount.from else { continue };
-            let Some(node) = ledger.source(source).cloned() else { continue };
+            let Some(node) = ledger.source(source).cloned() else {
+                continue;
+            };
             // What cannot be read is told when the step is prepared, and mended there if it is lost.
-            let Ok(filtered) = ledger.filter(node, &mount.paths, &*services.trees) else { continue };
+            let Ok(filtered) = ledger.filter(node, &mount.paths, &*services.trees) else {
+                continue;
+            };
             for glob in &filtered.unmatched {
                 let (message, help) = unmatched(glob, mount, ledger);
                 let message = format!("step `{}`: {message}", step.name);
                 let diagnostic = Diagnostic::error(crate::codes::UNMATCHED_GLOB, mount.span, message).help(help);
-                problems.push(Problem { diagnostic, class: ProblemClass::User });
+                problems.push(Problem {
+                    diagnostic,
+                    class: ProblemClass::User,
+                });
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use airtight_model::event::Event;
 use airtight_model::{ActionResult, BlobDigest, Class, Outcome, StepId, StepReport, StepRequest};
+use airtight_store::PublishOutcome;
 use tokio::task::{AbortHandle, Id, JoinError};
 
 use super::{Driver, MAX_BACKOFF};
@@ -36,8 +37,8 @@ pub(super) struct AttemptEnd {
     pub(super) step: StepId,
     pub(super) report: StepReport,
     pub(super) lost: Vec<BlobDigest>,
-    /// Why its result could not be kept.
-    pub(super) unkept: Option<ServiceError>,
+    /// Whether its result was kept, where it may be.
+    pub(super) published: Option<Result<PublishOutcome, ServiceError>>,
 }
 
 /// What an attempt's task needs of the driver.
@@ -55,24 +56,40 @@ impl Job {
     async fn run(self) -> TaskEnd {
         let report = match self.begin() {
             Ok((runner, request)) => {
-                let control = RunnerControl { cancel: self.cancel.clone(), sink: self.sink.clone() };
+                let control = RunnerControl {
+                    cancel: self.cancel.clone(),
+                    sink: self.sink.clone(),
+                };
                 runner.run(request, control).await
             }
             Err((cause, help)) => errored(cause, help),
         };
         let lost = self.sink.finish();
         let keep = lost.is_empty() && report.cacheable && self.class != Class::Effectful;
-        let mut unkept = None;
+        let mut published = None;
         if keep && report.outcome == Outcome::Succeeded {
             let result = result_of(&report);
-            let done = StepRecord { identity: &self.identity, action: &self.prepared.action, result: &result };
-            unkept = self.services.cache.publish(&done, &report.reads).err();
+            let done = StepRecord {
+                identity: &self.identity,
+                action: &self.prepared.action,
+                result: &result,
+            };
+            published = Some(self.services.cache.publish(&done, &report.reads));
         }
-        TaskEnd::Attempt(Box::new(AttemptEnd { step: self.step, report, lost, unkept }))
+        TaskEnd::Attempt(Box::new(AttemptEnd {
+            step: self.step,
+            report,
+            lost,
+            published,
+        }))
     }
 
     fn begin(&self) -> Result<(Arc<dyn StepRunner>, StepRequest), (String, Option<String>)> {
-        let runner = self.services.runner.get().map_err(|error| (error.message, error.help))?;
+        let runner = self
+            .services
+            .runner
+            .get()
+            .map_err(|error| (error.message, error.help))?;
         if let Some(stdin) = &self.prepared.stdin {
             let put = self.services.trees.put(stdin);
             put.map_err(|error| (error.to_string(), error.help().map(str::to_owned)))?;
@@ -128,14 +145,34 @@ impl Driver {
             return self.end_without_result(step, Outcome::Errored, Some("it was never prepared".to_owned()), None);
         };
         let (prepared, reason) = (pending.prepared.clone(), pending.reason.clone());
-        self.emit(&Event::StepStarted { step: name.clone(), reason, attempt });
+        self.emit(&Event::StepStarted {
+            step: name.clone(),
+            reason,
+            attempt,
+        });
         let sink = Arc::new(EventSink::new(&name, self.services.events.clone()));
         let cancel = Cancel::new();
         let identity = self.options.identity_of(&name);
         let services = self.services.clone();
-        let job = Job { step, prepared, identity, class, services, cancel: cancel.clone(), sink: sink.clone() };
+        let job = Job {
+            step,
+            prepared,
+            identity,
+            class,
+            services,
+            cancel: cancel.clone(),
+            sink: sink.clone(),
+        };
         let task = self.tasks.spawn(job.run());
-        self.attempts.insert(step, Attempt { cancel, task, sink, epoch: self.epoch });
+        self.attempts.insert(
+            step,
+            Attempt {
+                cancel,
+                task,
+                sink,
+                epoch: self.epoch,
+            },
+        );
     }
 
     /// Takes the end of a task.
@@ -144,31 +181,59 @@ impl Driver {
             Ok((_, TaskEnd::Rested(step))) => self.scheduler.rested(step),
             Ok((_, TaskEnd::Attempt(end))) => self.attempt_ended(*end).await,
             Err(error) => {
-                let found = self.attempts.iter().find(|(_, attempt)| attempt.task.id() == error.id());
+                let found = self
+                    .attempts
+                    .iter()
+                    .find(|(_, attempt)| attempt.task.id() == error.id());
                 let Some((&step, attempt)) = found else { return };
                 let lost = attempt.sink.finish();
                 let report = errored("a bug: the attempt's task ended with a panic".to_owned(), None);
-                self.attempt_ended(AttemptEnd { step, report, lost, unkept: None }).await;
+                self.attempt_ended(AttemptEnd {
+                    step,
+                    report,
+                    lost,
+                    published: None,
+                })
+                .await;
             }
         }
     }
 
     async fn attempt_ended(&mut self, end: AttemptEnd) {
-        let AttemptEnd { step, report, lost, unkept } = end;
-        let Some(attempt) = self.attempts.remove(&step) else { return };
+        let AttemptEnd {
+            step,
+            report,
+            lost,
+            published,
+        } = end;
+        let Some(attempt) = self.attempts.remove(&step) else {
+            return;
+        };
         let name = self.ledger.step(step).name.clone();
         for denial in &report.denials {
-            self.emit(&Event::StepDenied { step: name.clone(), denial: denial.clone(), cached: false });
+            self.emit(&Event::StepDenied {
+                step: name.clone(),
+                denial: denial.clone(),
+                cached: false,
+            });
         }
         if !lost.is_empty() && !attempt.cancel.is_cancelled() {
-            let cause = report.cause.unwrap_or_else(|| "a blob that it needs is lost".to_owned());
+            let cause = report
+                .cause
+                .unwrap_or_else(|| "a blob that it needs is lost".to_owned());
             return self.rewind(Some(step), &lost, attempt.epoch, cause).await;
         }
         self.tracks[step.index()].tried += 1;
         if let Some(wait) = self.retry(step, &report, &attempt) {
             let reason = report.cause.unwrap_or_else(|| report.outcome.word().to_owned());
             let (attempt, wait_ms) = (self.tracks[step.index()].attempts, wait.as_millis() as u64);
-            self.emit(&Event::StepRetried { step: name, attempt, outcome: report.outcome, reason, wait_ms });
+            self.emit(&Event::StepRetried {
+                step: name,
+                attempt,
+                outcome: report.outcome,
+                reason,
+                wait_ms,
+            });
             self.scheduler.rest(step);
             self.tasks.spawn(async move {
                 tokio::time::sleep(wait).await;
@@ -176,8 +241,16 @@ impl Driver {
             });
             return;
         }
-        if let Some(error) = unkept {
-            self.warn(format!("what came of `{name}` could not be kept: {error}"), error.help().map(str::to_owned));
+        match published {
+            Some(Err(error)) => {
+                let help = error.help().map(str::to_owned);
+                self.warn(format!("what came of `{name}` could not be kept: {error}"), help);
+            }
+            Some(Ok(PublishOutcome::Different(_))) => {
+                let what = "made other outputs than before from the same inputs; the cache keeps those";
+                self.warn(format!("`{name}` {what}"), None);
+            }
+            Some(Ok(PublishOutcome::Published | PublishOutcome::Known)) | None => {}
         }
         self.end_with_report(step, report);
     }
@@ -187,7 +260,8 @@ impl Driver {
         let retry = self.ledger.step(step).retry.as_ref()?;
         let tried = self.tracks[step.index()].tried;
         let stopped = attempt.cancel.is_cancelled() || self.cancel.is_cancelled();
-        if stopped || report.outcome == Outcome::Succeeded || tried > retry.times || !retry.on.contains(&report.outcome) {
+        if stopped || report.outcome == Outcome::Succeeded || tried > retry.times || !retry.on.contains(&report.outcome)
+        {
             return None;
         }
         let wait = retry.backoff_ms.saturating_mul(1 << (tried - 1).min(32));
@@ -196,7 +270,10 @@ impl Driver {
 
     /// Tells running attempts to end.
     pub(super) fn stop(&self, steps: &[StepId]) {
-        steps.iter().filter_map(|step| self.attempts.get(step)).for_each(|attempt| attempt.cancel.cancel());
+        steps
+            .iter()
+            .filter_map(|step| self.attempts.get(step))
+            .for_each(|attempt| attempt.cancel.cancel());
     }
 
     /// Ends attempts that have not obeyed in time, without waiting for them any longer.

@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::Driver;
 use super::attempt::result_of;
-use crate::ports::{Hit, RecordedStep, RunRecord};
+use crate::ports::{RecordedStep, RunRecord};
 use crate::report::{RunReport, StepEnd};
 
 impl Driver {
@@ -37,11 +37,22 @@ impl Driver {
         }
     }
 
-    pub(super) fn end_with_hit(&mut self, step: StepId, cache: CacheOutcome, hit: Hit) {
-        let Hit { key, result } = hit;
+    pub(super) fn end_with_hit(&mut self, step: StepId, cache: CacheOutcome, key: ActionKey, result: ActionResult) {
+        let result = Arc::new(result);
         let (stdout, stderr, usage) = (result.stdout.clone(), result.stderr.clone(), result.usage);
         let blank = self.blank(step, Outcome::Succeeded);
-        self.end(step, StepEnd { cache, key: Some(key), result: Some(result), stdout, stderr, usage, ..blank });
+        self.end(
+            step,
+            StepEnd {
+                cache,
+                key: Some(key),
+                result: Some(result),
+                stdout,
+                stderr,
+                usage,
+                ..blank
+            },
+        );
     }
 
     pub(super) fn end_with_report(&mut self, step: StepId, report: StepReport) {
@@ -72,7 +83,13 @@ impl Driver {
         help: Option<String>,
     ) {
         let (key, cache) = self.asked(step);
-        let end = StepEnd { cause, help, key, cache, ..self.blank(step, outcome) };
+        let end = StepEnd {
+            cause,
+            help,
+            key,
+            cache,
+            ..self.blank(step, outcome)
+        };
         self.end(step, end);
     }
 
@@ -102,7 +119,10 @@ impl Driver {
         for ended in self.scheduler.take_ended() {
             let plan = self.ledger.plan().clone();
             let cause = ended.reason.sentence(|step| &plan.steps[step.index()].name);
-            let end = StepEnd { cause: Some(cause), ..self.blank(ended.step, ended.outcome) };
+            let end = StepEnd {
+                cause: Some(cause),
+                ..self.blank(ended.step, ended.outcome)
+            };
             self.record(ended.step, end);
             self.made_again(ended.step);
         }
@@ -117,7 +137,12 @@ impl Driver {
 
     fn summary(&self) -> RunSummary {
         let count = |test: &dyn Fn(&StepEnd) -> bool| self.ends.iter().flatten().filter(|end| test(end)).count();
-        let failed = self.ends.iter().flatten().filter(|end| is_failure(end)).map(|end| end.name.clone());
+        let failed = self
+            .ends
+            .iter()
+            .flatten()
+            .filter(|end| is_failure(end))
+            .map(|end| end.name.clone());
         RunSummary {
             steps: self.ends.len(),
             ran: count(&|end| end.attempts > 0),
@@ -143,7 +168,10 @@ impl Driver {
             steps: steps.iter().map(recorded).collect(),
         };
         if let Err(error) = self.services.cache.record_run(&record) {
-            self.warn(format!("the run could not be recorded: {error}"), error.help().map(str::to_owned));
+            self.warn(
+                format!("the run could not be recorded: {error}"),
+                error.help().map(str::to_owned),
+            );
         }
         self.emit(&Event::RunFinished(summary.clone()));
         RunReport {
@@ -159,7 +187,10 @@ impl Driver {
 
 /// Whether a step's end fails the run by itself.
 fn is_failure(end: &StepEnd) -> bool {
-    let bad = matches!(end.outcome, Outcome::Failed | Outcome::Denied | Outcome::TimedOut | Outcome::Errored);
+    let bad = matches!(
+        end.outcome,
+        Outcome::Failed | Outcome::Denied | Outcome::TimedOut | Outcome::Errored
+    );
     bad && !end.allow_failure
 }
 
@@ -175,7 +206,9 @@ fn finished(end: &StepEnd) -> StepFinished {
         class: end.class,
         duration_us: end.duration_us,
         outputs: outputs.collect::<BTreeMap<_, _>>(),
-        result: result.and_then(|result| result.result.as_ref()).map_or(Json::Null, Value::to_data),
+        result: result
+            .and_then(|result| result.result.as_ref())
+            .map_or(Json::Null, Value::to_data),
         key: end.key.map(|key| key.to_string()),
         cause: end.cause.clone(),
         help: end.help.clone(),
@@ -187,7 +220,10 @@ fn finished(end: &StepEnd) -> StepFinished {
 }
 
 fn recorded(end: &StepEnd) -> RecordedStep {
-    let outputs = end.result.as_deref().map_or(Vec::new(), |result: &ActionResult| result.outputs.clone());
+    let outputs = end
+        .result
+        .as_deref()
+        .map_or(Vec::new(), |result: &ActionResult| result.outputs.clone());
     RecordedStep {
         name: end.name.clone(),
         outcome: end.outcome,

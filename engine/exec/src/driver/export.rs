@@ -31,7 +31,13 @@ impl Driver {
             if let Some((step, outcome)) = self.unmade(&export.from) {
                 let name = &plan.steps[step.index()].name;
                 let word = outcome.word();
-                self.warn(format!("`{}` is left as it was, because the outcome of `{name}` is {word}", export.to), None);
+                self.warn(
+                    format!(
+                        "`{}` is left as it was, because the outcome of `{name}` is {word}",
+                        export.to
+                    ),
+                    None,
+                );
                 self.exported.insert(i);
                 continue;
             }
@@ -53,7 +59,11 @@ impl Driver {
                         // What was lost is being made, or was: this one is written in the next round.
                         Ok(_) => rewound = true,
                         Err(_) => {
-                            let what = format!("cannot export `{}` to `{}`", self.ledger.describe(&export.from), export.to);
+                            let what = format!(
+                                "cannot export `{}` to `{}`",
+                                self.ledger.describe(&export.from),
+                                export.to
+                            );
                             self.problems.push(Problem::of(&error, export.span, &what));
                             self.exported.insert(i);
                         }
@@ -66,22 +76,34 @@ impl Driver {
 
     /// The first step that should have made a part of `from` and has not.
     fn unmade(&self, from: &TreeRef) -> Option<(StepId, Outcome)> {
-        let outcome = |step: StepId| self.ends[step.index()].as_ref().map_or(Outcome::Cancelled, |end| end.outcome);
+        let outcome = |step: StepId| {
+            self.ends[step.index()]
+                .as_ref()
+                .map_or(Outcome::Cancelled, |end| end.outcome)
+        };
         let steps: Vec<StepId> = match from {
             TreeRef::Source(_) => Vec::new(),
             TreeRef::Output(output) => vec![output.step],
             TreeRef::Cells(cells) => cells.iter().map(|(_, output)| output.step).collect(),
         };
-        steps.into_iter().map(|step| (step, outcome(step))).find(|(_, outcome)| *outcome != Outcome::Succeeded)
+        steps
+            .into_iter()
+            .map(|step| (step, outcome(step)))
+            .find(|(_, outcome)| *outcome != Outcome::Succeeded)
     }
 
     async fn write(&self, from: &TreeRef, to: &str) -> Result<Option<Exported>, ServiceError> {
-        let node: Node = self.ledger.node(from, &*self.services.trees).map_err(|error| match error {
-            NodeError::Service(error) => error,
-            absent @ NodeError::Absent(_) => {
-                ServiceError::Infrastructure { code: crate::codes::LOST, message: absent.to_string(), help: None }
-            }
-        })?;
+        let node: Node = self
+            .ledger
+            .node(from, &*self.services.trees)
+            .map_err(|error| match error {
+                NodeError::Service(error) => error,
+                absent @ NodeError::Absent(_) => ServiceError::Infrastructure {
+                    code: crate::codes::LOST,
+                    message: absent.to_string(),
+                    help: None,
+                },
+            })?;
         let digest = node.describe();
         let (trees, root, place) = (self.services.trees.clone(), self.options.root.clone(), to.to_owned());
         let write = tokio::task::spawn_blocking(move || trees.export(&node, &root, &place));

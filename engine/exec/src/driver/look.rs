@@ -4,23 +4,29 @@
 use std::time::Duration;
 
 use airtight_model::event::CacheOutcome;
-use airtight_model::{Class, Outcome, StepId};
+use airtight_model::{ActionKey, ActionResult, Class, Outcome, StepId};
+use airtight_store::Lookup;
 
 use super::{Driver, Pending};
-use crate::ports::{Hit, Lookup};
 use crate::prepare::{Prepared, Refusal, prepare};
 use crate::sink::replay;
 
+fn key_of(prepared: &Prepared) -> ActionKey {
+    prepared.action.full_key(&prepared.action.static_key())
+}
+
 /// What is to become of a step that was looked up.
-pub(crate) enum Answer {
-    Hit(CacheOutcome, Hit),
+enum Answer {
+    Hit(CacheOutcome, ActionResult),
     Run(CacheOutcome, String),
 }
 
 impl Driver {
     /// Looks one step up, and ends it if it need not run.
     pub(super) async fn look(&mut self, step: StepId) {
-        self.tracks[step.index()].begun.get_or_insert_with(|| self.services.clock.now());
+        self.tracks[step.index()]
+            .begun
+            .get_or_insert_with(|| self.services.clock.now());
         match self.ledger.condition(step, &*self.services.evaluator) {
             Ok(true) => {}
             Ok(false) => {
@@ -41,7 +47,7 @@ impl Driver {
             Err(refusal) => return self.refuse(step, refusal).await,
         };
         match self.ask(step, &prepared) {
-            Ok(Answer::Hit(cache, hit)) => self.hit(step, cache, hit, prepared),
+            Ok(Answer::Hit(cache, result)) => self.hit(step, cache, result, prepared),
             Ok(Answer::Run(cache, reason)) => self.queue(step, prepared, cache, reason),
             Err(refusal) => self.refuse(step, refusal).await,
         }
@@ -53,33 +59,49 @@ impl Driver {
         }
         let planned = self.ledger.step(step);
         if planned.class == Class::Effectful {
-            return Ok(Answer::Run(CacheOutcome::Off, format!("it is effectful: {}", planned.class_reason)));
+            return Ok(Answer::Run(
+                CacheOutcome::Off,
+                format!("it is effectful: {}", planned.class_reason),
+            ));
         }
         if !self.options.use_cache {
             return Ok(Answer::Run(CacheOutcome::Off, "the cache is off".to_owned()));
         }
-        let answer = self.services.cache.lookup(&prepared.action, &self.options.identity_of(&planned.name))?;
+        let answer = self
+            .services
+            .cache
+            .lookup(&prepared.action, &self.options.identity_of(&planned.name))?;
         Ok(match answer {
-            Lookup::Full(hit) => Answer::Hit(CacheOutcome::Full, hit),
-            Lookup::Narrow(hit) => Answer::Hit(CacheOutcome::Narrow, hit),
-            Lookup::Miss(miss) => Answer::Run(CacheOutcome::Miss, miss.reason),
+            Lookup::Full(result) => Answer::Hit(CacheOutcome::Full, result),
+            Lookup::Narrow(result) => Answer::Hit(CacheOutcome::Narrow, result),
+            Lookup::Miss(reason) => Answer::Run(CacheOutcome::Miss, reason.to_string()),
         })
     }
 
-    fn hit(&mut self, step: StepId, cache: CacheOutcome, hit: Hit, prepared: Prepared) {
+    fn hit(&mut self, step: StepId, cache: CacheOutcome, result: ActionResult, prepared: Prepared) {
         let plan = self.ledger.plan().clone();
         let name = &plan.steps[step.index()].name;
         let (trees, events) = (&*self.services.trees, &*self.services.events);
-        if let Err(error) = replay(name, &hit.result, trees, events, self.options.replay_streams) {
+        if let Err(error) = replay(name, &result, trees, events, self.options.replay_streams) {
             // What it wrote is gone, and running it is what brings that back.
-            return self.queue(step, prepared, CacheOutcome::Miss, format!("what it wrote is lost: {error}"));
+            return self.queue(
+                step,
+                prepared,
+                CacheOutcome::Miss,
+                format!("what it wrote is lost: {error}"),
+            );
         }
-        self.end_with_hit(step, cache, hit);
+        self.end_with_hit(step, cache, key_of(&prepared), result);
     }
 
     pub(super) fn queue(&mut self, step: StepId, prepared: Prepared, cache: CacheOutcome, reason: String) {
-        let key = prepared.action.full_key(&prepared.action.static_key());
-        self.tracks[step.index()].pending = Some(Pending { prepared, key, cache, reason });
+        let key = key_of(&prepared);
+        self.tracks[step.index()].pending = Some(Pending {
+            prepared,
+            key,
+            cache,
+            reason,
+        });
         if !self.weighed {
             self.weigh();
         }
@@ -89,7 +111,12 @@ impl Driver {
     /// Asks how long steps took last. Only when the first has to run: a run of hits has no use for it.
     fn weigh(&mut self) {
         self.weighed = true;
-        let names = self.ledger.plan().steps.iter().map(|step| self.options.identity_of(&step.name));
+        let names = self
+            .ledger
+            .plan()
+            .steps
+            .iter()
+            .map(|step| self.options.identity_of(&step.name));
         let durations = self.services.cache.durations(&names.collect::<Vec<_>>());
         // One for the step itself, so that among unknown ones the longest chain goes first.
         let weight = |known: &Option<Duration>| known.map_or(1, |known| (known.as_micros() as u64).saturating_add(1));

@@ -93,9 +93,14 @@ impl Driver {
         let planned = self.ledger.step(producer);
         let name = &planned.name;
         if planned.class == Class::Effectful {
-            return Err(format!("`{name}` made it and is effectful, so it is not run again by itself"));
+            return Err(format!(
+                "`{name}` made it and is effectful, so it is not run again by itself"
+            ));
         }
-        let message = format!("blob {} of `{name}` was lost or altered in the store: `{name}` runs again", blob.short());
+        let message = format!(
+            "blob {} of `{name}` was lost or altered in the store: `{name}` runs again",
+            blob.short()
+        );
         self.warn(message, None);
         let reason = format!("its output {} was lost", blob.short());
         if matches!(self.scheduler.state(producer), State::Done(_)) {
@@ -111,11 +116,18 @@ impl Driver {
         let plan = self.ledger.plan().clone();
         let name = &plan.sources[source.index()].name;
         let short = blob.short();
-        self.warn(format!("blob {short} of source `{name}` was lost or altered in the store: it is read again"), None);
+        self.warn(
+            format!("blob {short} of source `{name}` was lost or altered in the store: it is read again"),
+            None,
+        );
         let read = sources::again(source, &plan, &self.services, &self.options, &self.cancel).await;
-        let read = read.ok_or("the run was cancelled")?.map_err(|error| error.to_string())?;
+        let read = read
+            .ok_or("the run was cancelled")?
+            .map_err(|error| error.to_string())?;
         if self.ledger.source(source) != Some(&read.node) {
-            return Err(format!("source `{name}` has changed since the run began, so blob {short} is gone"));
+            return Err(format!(
+                "source `{name}` has changed since the run began, so blob {short} is gone"
+            ));
         }
         self.ledger.forget_filtered();
         self.epoch += 1;
@@ -131,7 +143,10 @@ impl Driver {
         self.ledger.forget_filtered();
         self.epoch += 1;
         let epoch = self.epoch;
-        let going = self.rewinds.values_mut().filter(|rewind| **rewind == Rewind::Going(step));
+        let going = self
+            .rewinds
+            .values_mut()
+            .filter(|rewind| **rewind == Rewind::Going(step));
         going.for_each(|rewind| *rewind = Rewind::Done(epoch));
     }
 }

@@ -16,7 +16,10 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn new(step: StepId, paths: &[u64]) -> Self {
-        Self { path: paths[step.index()], step: Reverse(step) }
+        Self {
+            path: paths[step.index()],
+            step: Reverse(step),
+        }
     }
 
     pub(super) fn step(self) -> StepId {
@@ -63,7 +66,10 @@ impl Successors {
 pub(super) fn longest_paths(rules: &[StepRules], successors: &Successors, weights: &[u64]) -> Vec<u64> {
     let count = rules.len();
     let mut open: Vec<u32> = rules.iter().map(|rules| rules.predecessors.len() as u32).collect();
-    let mut order: Vec<StepId> = (0..count as u32).map(StepId).filter(|step| open[step.index()] == 0).collect();
+    let mut order: Vec<StepId> = (0..count as u32)
+        .map(StepId)
+        .filter(|step| open[step.index()] == 0)
+        .collect();
     let mut at = 0;
     while at < order.len() {
         for &next in successors.of_step(order[at]) {
@@ -76,7 +82,12 @@ pub(super) fn longest_paths(rules: &[StepRules], successors: &Successors, weight
     }
     let mut paths = vec![0u64; count];
     for &step in order.iter().rev() {
-        let rest = successors.of_step(step).iter().map(|next| paths[next.index()]).max().unwrap_or(0);
+        let rest = successors
+            .of_step(step)
+            .iter()
+            .map(|next| paths[next.index()])
+            .max()
+            .unwrap_or(0);
         paths[step.index()] = weights[step.index()].saturating_add(rest);
     }
     paths

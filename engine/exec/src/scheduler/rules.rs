@@ -95,7 +95,10 @@ impl StepRules {
     pub(crate) fn verdict(&self, end: impl Fn(StepId) -> (Outcome, bool)) -> Option<(Outcome, Reason, bool)> {
         let ends = |steps: &'_ [StepId]| -> Option<(StepId, Outcome, bool)> {
             let missing = |step: &StepId| (*step, end(*step).0, end(*step).1);
-            let missing = steps.iter().map(missing).filter(|(_, outcome, _)| *outcome != Outcome::Succeeded);
+            let missing = steps
+                .iter()
+                .map(missing)
+                .filter(|(_, outcome, _)| *outcome != Outcome::Succeeded);
             // A failure explains more than a skip; else the first in the order of the file.
             missing.min_by_key(|(step, _, bad)| (!bad, *step))
         };

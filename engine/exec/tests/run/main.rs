@@ -1,0 +1,17 @@
+//! Runs of the driver with everything around it made of memory: what a plan does, step by step. Not here: the real
+//! store and the sandbox (the end-to-end tests), or the scheduler by itself (its unit tests).
+#![allow(clippy::unwrap_used)]
+
+mod caching;
+mod calls;
+mod cancel;
+mod draft;
+mod events_doc;
+mod explain;
+mod exports;
+mod failures;
+mod fakes;
+mod order;
+mod rewind;
+mod sources;
+mod world;
