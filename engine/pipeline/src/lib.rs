@@ -1,1 +1,42 @@
-//! (being written)
+//! The pipeline file: text → nodes → its own shape → checked pipeline → plan. Pure: files come in as texts, components
+//! through a [`Catalog`](airtight_model::Catalog). Not here: any I/O, running anything, and how diagnostics look.
+//!
+//! ```text
+//! parse(path, text, read) → Parsed          one file at a time: syntax, keys, kinds of values
+//! check(&parsed, &catalog) → Checked        all files together: references, components, types
+//! plan(&checked, &request) → Plan           with the values of inputs and an event
+//! ```
+//!
+//! The format is specified in `docs/formats/pipeline.md`, the correspondence of values in `docs/formats/values.md`, and
+//! the codes in `docs/diagnostics.md`.
+
+mod ast;
+mod check;
+mod codes;
+mod evaluator;
+mod expr;
+pub mod glob;
+mod inputs;
+mod keys;
+mod load;
+mod lower;
+mod matrix;
+mod nearest;
+mod node;
+mod paths;
+mod plan;
+mod schema;
+mod syntax;
+mod template;
+mod units;
+
+pub use check::{Checked, check};
+pub use codes::CODES;
+pub use evaluator::CelEvaluator;
+pub use expr::MAX_EXPRESSION_BYTES;
+pub use inputs::InputValue;
+pub use load::{MAX_FILES, Parsed, Reader, SourceFile, parse};
+pub use matrix::MAX_CELLS;
+pub use plan::{MAX_STEPS, PlanRequest, plan};
+pub use schema::{narrowed_schema, schema};
+pub use syntax::MAX_FILE_BYTES;

@@ -1,0 +1,190 @@
+//! The pipeline file as it is written: permissive, spanned, one file at a time. References are still texts, and nothing
+//! has been looked up. Not here: reading it from nodes (`lower`), and what it means (`check`).
+
+use airtight_model::Span;
+use airtight_model::plan::When;
+use airtight_model::step::{Limits, Outcome};
+use serde_json::Value as Json;
+
+use crate::node::Name;
+use crate::template::{Expression, Template};
+
+/// A value with its place.
+#[derive(Debug, Clone)]
+pub(crate) struct At<T> {
+    pub(crate) value: T,
+    pub(crate) span: Span,
+}
+
+/// One file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct File {
+    pub(crate) name: Option<Name>,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) stages: Option<Vec<Name>>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) includes: Vec<Include>,
+    pub(crate) exports: Vec<Export>,
+}
+
+/// What kind of value an input takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InputType {
+    String,
+    Number,
+    Integer,
+    Boolean,
+    List,
+    Map,
+}
+
+impl InputType {
+    pub(crate) const WORDS: [(&'static str, Self); 6] = [
+        ("string", Self::String),
+        ("number", Self::Number),
+        ("integer", Self::Integer),
+        ("boolean", Self::Boolean),
+        ("list", Self::List),
+        ("map", Self::Map),
+    ];
+
+    /// The word in the file.
+    pub(crate) fn word(self) -> &'static str {
+        Self::WORDS
+            .iter()
+            .find(|(_, ty)| *ty == self)
+            .map_or("string", |(word, _)| word)
+    }
+
+    /// Whether a value is of this type.
+    pub(crate) fn takes(self, data: &Json) -> bool {
+        match self {
+            Self::String => data.is_string(),
+            Self::Number => data.is_number(),
+            Self::Integer => data.is_i64() || data.is_u64(),
+            Self::Boolean => data.is_boolean(),
+            Self::List => data.is_array(),
+            Self::Map => data.is_object(),
+        }
+    }
+}
+
+/// A declared input.
+#[derive(Debug, Clone)]
+pub(crate) struct Input {
+    pub(crate) name: Name,
+    pub(crate) ty: InputType,
+    pub(crate) default: Option<At<Json>>,
+    pub(crate) one_of: Option<Vec<At<Json>>>,
+    pub(crate) required: Option<At<bool>>,
+}
+
+/// A declared source.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) name: Name,
+    pub(crate) path: Option<Name>,
+    pub(crate) exclude: Vec<Name>,
+    pub(crate) gitignore: bool,
+}
+
+/// An included file.
+#[derive(Debug, Clone)]
+pub(crate) struct Include {
+    pub(crate) file: Name,
+    pub(crate) inputs: Vec<(Name, Template)>,
+}
+
+/// A write to the user's tree.
+#[derive(Debug, Clone)]
+pub(crate) struct Export {
+    pub(crate) to: Name,
+    pub(crate) from: Name,
+}
+
+/// A step.
+#[derive(Debug, Clone)]
+pub(crate) struct Step {
+    pub(crate) name: Name,
+    pub(crate) uses: Option<Name>,
+    pub(crate) function: Option<Name>,
+    pub(crate) with: Option<At<Vec<(Name, Template)>>>,
+    pub(crate) args: Option<At<Vec<Template>>>,
+    pub(crate) env: Vec<(Name, Template)>,
+    pub(crate) stdin: Option<Template>,
+    pub(crate) cwd: Option<Template>,
+    pub(crate) mounts: Vec<Mount>,
+    pub(crate) outputs: Vec<Output>,
+    pub(crate) limits: Limits,
+    pub(crate) clock_base: u64,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) after: Vec<Name>,
+    pub(crate) when: When,
+    pub(crate) stage: Option<Name>,
+    pub(crate) allow_failure: bool,
+    pub(crate) retry: Option<Retry>,
+    pub(crate) matrix: Option<Matrix>,
+}
+
+/// `if:`
+#[derive(Debug, Clone)]
+pub(crate) enum Condition {
+    Literal(bool),
+    Expression(Expression),
+}
+
+/// What a mount's text may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MountForm {
+    /// The short form: a source or an output.
+    Either,
+    /// `source:`
+    Source,
+    /// `output:`
+    Output,
+}
+
+/// A mount.
+#[derive(Debug, Clone)]
+pub(crate) struct Mount {
+    pub(crate) at: Name,
+    pub(crate) form: MountForm,
+    pub(crate) from: Template,
+    pub(crate) paths: Vec<Name>,
+    pub(crate) writable: bool,
+}
+
+/// A declared output.
+#[derive(Debug, Clone)]
+pub(crate) struct Output {
+    pub(crate) name: Name,
+    pub(crate) path: Name,
+}
+
+/// `retry:`
+#[derive(Debug, Clone)]
+pub(crate) struct Retry {
+    pub(crate) times: u32,
+    pub(crate) on: Vec<At<Outcome>>,
+    pub(crate) backoff_ms: u64,
+}
+
+/// `matrix:`
+#[derive(Debug, Clone)]
+pub(crate) struct Matrix {
+    pub(crate) span: Span,
+    pub(crate) axes: Vec<(Name, Axis)>,
+    pub(crate) include: Vec<At<Vec<(Name, Json)>>>,
+    pub(crate) exclude: Vec<At<Vec<(Name, Json)>>>,
+    pub(crate) max_parallel: Option<u32>,
+    pub(crate) fail_fast: bool,
+}
+
+/// The values of an axis.
+#[derive(Debug, Clone)]
+pub(crate) enum Axis {
+    Values(Vec<At<Json>>),
+    /// A list that inputs or the event give.
+    Expression(Expression),
+}
