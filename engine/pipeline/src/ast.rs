@@ -179,6 +179,8 @@ pub(crate) struct Matrix {
     pub(crate) exclude: Vec<At<Vec<(Name, Json)>>>,
     pub(crate) max_parallel: Option<u32>,
     pub(crate) fail_fast: bool,
+    /// Whether an axis is missing because it was wrong, which has been reported.
+    pub(crate) faulty: bool,
 }
 
 /// The values of an axis.

@@ -233,7 +233,9 @@ impl<'a> Check<'a> {
                     }
                 }
             }
-            if axes.len() == matrix.axes.len() {
+            if matrix.faulty {
+                step.cells = Some(Vec::new());
+            } else if axes.len() == matrix.axes.len() {
                 step.cells = Some(matrix::expand(matrix, &axes, &mut self.found.borrow_mut()));
             }
         }

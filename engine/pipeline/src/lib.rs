@@ -39,4 +39,4 @@ pub use load::{MAX_FILES, Parsed, Reader, SourceFile, parse};
 pub use matrix::MAX_CELLS;
 pub use plan::{MAX_STEPS, PlanRequest, plan};
 pub use schema::{narrowed_schema, schema};
-pub use syntax::MAX_FILE_BYTES;
+pub use syntax::{MAX_FILE_BYTES, parse_value as parse_data};

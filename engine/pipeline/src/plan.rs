@@ -14,7 +14,7 @@ use airtight_model::{Diagnostic, Span};
 use serde_json::{Map, Value as Json};
 
 use crate::ast::Axis;
-use crate::check::{Checked, CheckedStep, Reference, cell_problem, sort};
+use crate::check::{Checked, CheckedStep, Reference, Uses, cell_problem, sort};
 use crate::codes;
 use crate::evaluator::CelEvaluator;
 use crate::inputs::InputValue;
@@ -95,6 +95,14 @@ impl Checked {
                 input.name.text.as_str(),
                 input.default.as_ref().map(|default| &default.value),
             )
+        })
+    }
+
+    /// The components that steps use and that are known, by the text of `uses:`, in the order of the files.
+    pub fn components(&self) -> impl Iterator<Item = (&str, &airtight_model::ResolvedComponent)> {
+        self.steps.iter().filter_map(|step| match &step.uses {
+            Uses::Component(component, _) => Some((step.decl.uses.as_ref()?.text.as_str(), component)),
+            Uses::Output(_) | Uses::Unknown => None,
         })
     }
 

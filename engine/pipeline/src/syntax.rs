@@ -46,8 +46,9 @@ pub(crate) fn parse(text: &str, file: u32, found: &mut Vec<Diagnostic>) -> Optio
     }
 }
 
-/// Reads the value of `--input NAME=TEXT` for a list or a map.
-pub(crate) fn parse_value(text: &str) -> Option<serde_json::Value> {
+/// Reads plain data written as YAML or JSON: a file of inputs, or the value of `--input NAME=TEXT` for a list or a map.
+/// None if it is not that.
+pub fn parse_value(text: &str) -> Option<serde_json::Value> {
     let mut found = Vec::new();
     let node = parse(text, 0, &mut found)?;
     found.is_empty().then(|| node.to_data())
@@ -71,7 +72,7 @@ fn options() -> serde_saphyr::Options {
         },
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Merge,
-        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         no_schema: true,
         strict_booleans: true,
         with_snippet: false,
@@ -152,8 +153,6 @@ enum Raw {
     Null,
     Bool(bool),
     Number(serde_json::Number),
-    /// A float that is not finite.
-    NotFinite,
     Text(String),
     List(Vec<Spanned<Raw>>),
     Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
@@ -188,8 +187,9 @@ impl<'de> Visitor<'de> for RawVisitor {
     fn visit_u64<E>(self, x: u64) -> Result<Raw, E> {
         Ok(Raw::Number(x.into()))
     }
-    fn visit_f64<E>(self, x: f64) -> Result<Raw, E> {
-        Ok(serde_json::Number::from_f64(x).map_or(Raw::NotFinite, Raw::Number))
+    fn visit_f64<E: serde::de::Error>(self, x: f64) -> Result<Raw, E> {
+        // `.inf` and `.nan` are texts by the options.
+        serde_json::Number::from_f64(x).map(Raw::Number).ok_or_else(|| E::custom("a number must be finite"))
     }
     fn visit_str<E>(self, x: &str) -> Result<Raw, E> {
         Ok(Raw::Text(x.to_owned()))
@@ -232,13 +232,6 @@ impl Convert<'_> {
             Raw::Null => Kind::Null,
             Raw::Bool(x) => Kind::Bool(x),
             Raw::Number(x) => Kind::Number(x),
-            Raw::NotFinite => {
-                self.found.push(
-                    Diagnostic::error(codes::WRONG_TYPE, span, "a number must be finite")
-                        .help(format!("write it as a text: `\"{}\"`", self.slice(span))),
-                );
-                Kind::Null
-            }
             Raw::Text(x) => Kind::Text(x),
             Raw::List(items) => {
                 let items: Vec<Node> = items.into_iter().map(|item| self.node(item)).collect();

@@ -403,6 +403,7 @@ impl Lower<'_> {
             exclude: Vec::new(),
             max_parallel: None,
             fail_fast: true,
+            faulty: false,
         };
         for Entry { key, value } in entries {
             match key.text.as_str() {
@@ -415,9 +416,10 @@ impl Lower<'_> {
                 "fail-fast" => matrix.fail_fast = self.boolean(value, "fail-fast").unwrap_or(true),
                 _ => {
                     self.check_name(key);
-                    matrix
-                        .axes
-                        .extend(self.axis(key, value).map(|axis| (key.clone(), axis)));
+                    match self.axis(key, value) {
+                        Some(axis) => matrix.axes.push((key.clone(), axis)),
+                        None => matrix.faulty = true,
+                    }
                 }
             }
         }
