@@ -68,6 +68,9 @@ pub enum StoreError {
         /// The store's folder.
         path: PathBuf,
     },
+    /// Names that cannot be those of a folder's files.
+    #[error(transparent)]
+    Name(#[from] airtight_model::tree::TreeError),
     /// An archive of cached results cannot be believed.
     #[error("the archive is damaged: {detail}")]
     Archive {
@@ -104,6 +107,7 @@ impl StoreError {
             Self::ReadOnly { .. } => "S0008",
             Self::InUse { .. } => "S0009",
             Self::Archive { .. } => "S0010",
+            Self::Name(_) => "S0011",
         }
     }
 
@@ -117,7 +121,7 @@ impl StoreError {
                 "free some space, for example with `airtight cache sweep`, or name another folder with `--store`"
                     .to_owned(),
             ),
-            Self::Io { .. } => None,
+            Self::Io { .. } | Self::Name(_) => None,
             Self::Index { path, .. } => Some(format!(
                 "remove {}: it costs cached results, nothing else",
                 path.display()

@@ -4,4 +4,6 @@
 mod cache;
 mod conformance;
 mod damage;
+mod export;
+mod ingest;
 mod support;

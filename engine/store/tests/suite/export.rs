@@ -1,0 +1,293 @@
+//! Export: exactly the output, all of it or none, and nothing outside of the root.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use airtight_model::*;
+use airtight_store::*;
+use proptest::prelude::*;
+
+use crate::support::*;
+
+fn ingest(store: &Store, root: &Path, path: &str) -> Node {
+    let request = IngestRequest {
+        root,
+        path,
+        exclude: &[],
+        gitignore: false,
+        stat_cache: false,
+        list_left_out: false,
+    };
+    store.ingest(&request).unwrap().node
+}
+
+fn mode(path: &Path) -> u32 {
+    std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+const FILES: &[(&str, &str)] = &[
+    ("a.txt", "a"),
+    ("sub/b", "b"),
+    ("sub/link", "-> ../a.txt"),
+    ("empty/", ""),
+];
+
+// Into folders that are not there yet; modes are the same whatever the user's mask.
+#[test]
+fn a_folder_is_exported_as_it_is() {
+    let (store, dir) = (Store::memory(), tempfile::tempdir().unwrap());
+    let node = folder(&store, FILES);
+    let done = store.export(&node, dir.path(), "dist/out").unwrap();
+    assert_eq!(
+        done,
+        Exported {
+            written: true,
+            files: 3
+        }
+    );
+    assert_eq!(ingest(&store, dir.path(), "dist/out"), node);
+    assert_eq!(mode(&dir.path().join("dist/out/a.txt")), 0o644);
+    assert_eq!(mode(&dir.path().join("dist/out/sub")), 0o755);
+    assert_eq!(
+        std::fs::read_dir(dir.path().join("dist")).unwrap().count(),
+        1,
+        "no temporary file is left"
+    );
+}
+
+// What is there already is not written again; what differs in anything is replaced, and what is too much goes.
+#[test]
+fn an_export_writes_only_what_is_different() {
+    let (disk, dir) = (OnDisk::new(), tempfile::tempdir().unwrap());
+    let node = folder(&disk.store, FILES);
+    disk.store.export(&node, dir.path(), "out").unwrap();
+    let inode = |path: &str| std::fs::symlink_metadata(dir.path().join(path)).unwrap().ino();
+    let before = (inode("out"), inode("out/a.txt"));
+    assert!(!disk.store.export(&node, dir.path(), "out").unwrap().written);
+    assert!(!disk.store.export(&node, dir.path(), "./out/").unwrap().written);
+    assert_eq!((inode("out"), inode("out/a.txt")), before);
+    type Change = fn(&Path);
+    let changes: [Change; 6] = [
+        |at| std::fs::write(at.join("a.txt"), "A").unwrap(),
+        |at| std::fs::write(at.join("extra"), "x").unwrap(),
+        |at| std::fs::create_dir(at.join(".git")).unwrap(),
+        |at| std::fs::remove_file(at.join("sub/b")).unwrap(),
+        |at| std::fs::set_permissions(at.join("a.txt"), std::fs::Permissions::from_mode(0o755)).unwrap(),
+        |at| {
+            std::fs::remove_file(at.join("a.txt")).unwrap();
+            symlink("/etc/passwd", at.join("a.txt")).unwrap();
+        },
+    ];
+    for change in changes {
+        change(&dir.path().join("out"));
+        assert!(disk.store.export(&node, dir.path(), "out").unwrap().written);
+        assert_eq!(ingest(&disk.store, dir.path(), "out"), node);
+        assert!(!dir.path().join("out/extra").exists() && !dir.path().join("out/.git").exists());
+    }
+}
+
+// A file in place of a folder, a folder in place of a file, a link in place of either.
+#[test]
+fn an_export_takes_the_place_of_whatever_is_there() {
+    let (store, dir) = (Store::memory(), tempfile::tempdir().unwrap());
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("precious"), "p").unwrap();
+    let nodes = [folder(&store, FILES), file(&store, "a file")];
+    for node in &nodes {
+        for there in ["file", "folder", "link", "broken"] {
+            let at = dir.path().join("out");
+            match there {
+                "file" => std::fs::write(&at, "old").unwrap(),
+                "folder" => std::fs::create_dir_all(at.join("x/y")).unwrap(),
+                "link" => symlink(outside.path(), &at).unwrap(),
+                _ => symlink("nowhere", &at).unwrap(),
+            }
+            assert!(store.export(node, dir.path(), "out").unwrap().written, "{there}");
+            assert_eq!(ingest(&store, dir.path(), "out"), *node, "{there}");
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "{there}");
+            assert_eq!(std::fs::read(outside.path().join("precious")).unwrap(), b"p");
+            if at.is_dir() {
+                std::fs::remove_dir_all(&at).unwrap()
+            } else {
+                std::fs::remove_file(&at).unwrap()
+            }
+        }
+    }
+}
+
+// Links on the way are followed below the root and nowhere else; links of the output must not lead out.
+#[test]
+fn nothing_is_written_outside_of_the_root() {
+    let store = Store::memory();
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    std::fs::create_dir_all(root.join("real")).unwrap();
+    std::fs::create_dir(dir.path().join("outside")).unwrap();
+    symlink("../outside", root.join("escape")).unwrap();
+    symlink(dir.path().join("outside"), root.join("absolute")).unwrap();
+    symlink("real", root.join("alias")).unwrap();
+    let node = file(&store, "x");
+    for to in ["escape/x", "absolute/x", "escape/new/x"] {
+        assert!(
+            matches!(store.export(&node, &root, to), Err(ExportError::Io { .. })),
+            "{to}"
+        );
+    }
+    for to in ["../x", "/tmp/x", "", ".", "a/../../x"] {
+        assert!(
+            matches!(store.export(&node, &root, to), Err(ExportError::Path { .. })),
+            "{to}"
+        );
+    }
+    store.export(&node, &root, "alias/x").unwrap();
+    assert!(root.join("real/x").exists());
+    for target in ["/etc/passwd", "../../x", "../sub/../../x", "missing/../../../x"] {
+        let bad = folder(&store, &[("sub/link", &format!("-> {target}"))]);
+        let error = store.export(&bad, &root, "bad").unwrap_err();
+        assert_eq!(error.code(), "S0042", "{target}");
+    }
+    let over = folder(
+        &store,
+        &[
+            ("a", "-> b/c"),
+            ("b/c", "-> d"),
+            ("b/d", "-> ../e/f"),
+            ("e/f/", ""),
+            ("out", "-> a/../../.."),
+        ],
+    );
+    assert!(matches!(
+        store.export(&over, &root, "bad"),
+        Err(ExportError::Link { .. })
+    ));
+    assert!(!root.join("bad").exists());
+    assert_eq!(files(&dir.path().join("outside")).len(), 0);
+}
+
+// A lost blob or a fault at any operation leaves what was there, whole, and no temporary files.
+#[test]
+fn a_failed_export_leaves_the_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut n = 0;
+    loop {
+        let faults = FaultPlan::nth(n, std::io::ErrorKind::StorageFull);
+        let store = Store::memory_with(OpenOptions {
+            faults: Some(FaultPlan::nth(u64::MAX, std::io::ErrorKind::Other)),
+            ..Default::default()
+        });
+        let old = folder(&store, &[("old", "old")]);
+        store.export(&old, dir.path(), "out").unwrap();
+        let faulty = Store::memory_with(OpenOptions {
+            faults: Some(faults.clone()),
+            ..Default::default()
+        });
+        let put = (|| -> Result<Node, StoreError> {
+            let blob = faulty.put_blob(b"new")?;
+            let entry = |name: &str| TreeEntry {
+                name: name.to_owned(),
+                node: Node::File {
+                    blob,
+                    size: 3,
+                    executable: false,
+                },
+            };
+            Ok(Node::Directory(
+                faulty.put_tree(&Tree::new(vec![entry("a"), entry("b")]).unwrap())?,
+            ))
+        })();
+        if let Ok(new) = put {
+            let done = faulty.export(&new, dir.path(), "out");
+            let is = ingest(&store, dir.path(), "out");
+            match done {
+                Ok(_) => assert_eq!(is, new),
+                // After the exchange only remembering it can fail.
+                Err(_) => assert!(is == old || is == new, "half an export at operation {n}"),
+            }
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+        }
+        if faults.operations() <= n {
+            break;
+        }
+        n += 1;
+    }
+    assert!(n > 8);
+    let store = Store::memory();
+    let node = folder(&store, &[("x", "lost")]);
+    store.forget_blob(&BlobDigest::of(b"lost")).unwrap();
+    let Err(ExportError::Store(error)) = store.export(&node, dir.path(), "out") else {
+        panic!("it has to fail")
+    };
+    assert_eq!(error.lost_blob(), Some(BlobDigest::of(b"lost")));
+}
+
+/// Trees of a few names, three deep.
+fn any_node() -> impl Strategy<Value = Vec<(String, Content)>> {
+    let name = prop_oneof![
+        "[a-c]",
+        "[a-c]{2}",
+        Just("é.txt".to_owned()),
+        Just(" x".to_owned()),
+        Just("-n".to_owned())
+    ];
+    let content = prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..50).prop_map(|bytes| Content::File(bytes, false)),
+        prop::collection::vec(any::<u8>(), 0..50).prop_map(|bytes| Content::File(bytes, true)),
+        Just(Content::Large),
+        Just(Content::Folder(Vec::new())),
+    ];
+    let leaf = prop::collection::vec((name.clone(), content), 0..4);
+    leaf.prop_recursive(3, 24, 4, move |inner| {
+        let content = prop_oneof![
+            prop::collection::vec(any::<u8>(), 0..9).prop_map(|bytes| Content::File(bytes, false)),
+            inner.prop_map(Content::Folder),
+        ];
+        prop::collection::vec((name.clone(), content), 0..4)
+    })
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    File(Vec<u8>, bool),
+    Large,
+    Folder(Vec<(String, Content)>),
+}
+
+fn build(store: &Store, entries: &[(String, Content)]) -> Node {
+    let mut tree: Vec<TreeEntry> = Vec::new();
+    for (name, content) in entries {
+        if tree.iter().any(|entry| entry.name == *name) {
+            continue;
+        }
+        let put = |bytes: &[u8], executable| Node::File {
+            blob: store.put_blob(bytes).unwrap(),
+            size: bytes.len() as u64,
+            executable,
+        };
+        let node = match content {
+            Content::File(bytes, executable) => put(bytes, *executable),
+            Content::Large => put(&bytes(100_000, 1), false),
+            Content::Folder(entries) => build(store, entries),
+        };
+        tree.push(TreeEntry {
+            name: name.clone(),
+            node,
+        });
+    }
+    Node::Directory(store.put_tree(&Tree::new(tree).unwrap()).unwrap())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    // Whatever is exported and ingested again is the same, on any driver, over whatever was there before.
+    #[test]
+    fn ingesting_an_export_gives_the_same(first in any_node(), second in any_node()) {
+        let (disk, dir) = (OnDisk::new(), tempfile::tempdir().unwrap());
+        for entries in [first, second] {
+            let node = build(&disk.store, &entries);
+            disk.store.export(&node, dir.path(), "x").unwrap();
+            prop_assert_eq!(ingest(&disk.store, dir.path(), "x"), node.clone());
+            prop_assert!(!disk.store.export(&node, dir.path(), "x").unwrap().written);
+        }
+    }
+}
