@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use airtight_model::step::Invocation;
 use airtight_model::{Action, BlobDigest, Outcome, ReadSet, StepReport, StepRequest, Usage};
+use airtight_store::walk::MAX_PATH_LEN;
 use airtight_store::{Store, StoreError};
 use futures::FutureExt as _;
 use wasmtime::UpdateDeadline;
@@ -18,7 +19,7 @@ use crate::cap::http::HttpCtx;
 use crate::cap::poll::PollCtx;
 use crate::cap::progress::ProgressCtx;
 use crate::cap::random::RandomCtx;
-use crate::cap::Denials;
+use crate::cap::{Denials, printable};
 use crate::control::{Cancel, RunControl};
 use crate::engine::Runtimes;
 use crate::function;
@@ -28,7 +29,7 @@ use crate::output::{Kept, Said};
 use crate::state::State;
 use crate::ticker::Ticker;
 use crate::verdict::{Stop, Verdict};
-use crate::vfs::{StruckLimit, Vfs};
+use crate::vfs::{CollectError, StruckLimit, Vfs};
 
 /// What a sandbox is made of.
 pub struct SandboxConfig {
@@ -121,7 +122,7 @@ impl Sandbox {
             Ok(prepared) => prepared,
             Err(ended) => return bare(ended),
         };
-        let (verdict, mut state) = self.guest(request, &control.cancel, loaded, state).await;
+        let (verdict, state) = self.guest(request, &control.cancel, loaded, state).await;
         let fault = stdin.fault().or_else(|| said.fault()).or_else(|| state.fs.vfs.take_host_error());
         Finish { request, said, state, fault }.report(verdict)
     }
@@ -291,13 +292,14 @@ impl Finish<'_> {
         if verdict.outcome == Outcome::Succeeded {
             match self.state.fs.vfs.collect(&self.request.outputs) {
                 Ok(collected) => outputs = collected,
-                Err(error) => verdict = Verdict::failed(error.to_string()),
+                Err(error) => verdict = self.uncollected(error),
             }
         }
         let denials = self.state.denials.take();
         let written = self.said.written();
         let kept = self.said.keep().unwrap_or_else(|error| {
             verdict = Verdict::errored(error.to_string());
+            outputs.clear();
             Kept::default()
         });
         let mut report = report(verdict, kept);
@@ -310,6 +312,22 @@ impl Finish<'_> {
         report.reads = self.state.fs.vfs.read_set();
         report.cacheable = report.outcome == Outcome::Succeeded && self.fault.is_none();
         Ran { report, lost: self.fault.and_then(|fault| fault.lost_blob()), warning: None }
+    }
+
+    fn uncollected(&mut self, error: CollectError) -> Verdict {
+        let text = error.to_string();
+        match error {
+            CollectError::Missing { nearest, .. } => {
+                let made: Vec<String> = nearest.iter().map(|path| format!("`{}`", printable(path, MAX_PATH_LEN))).collect();
+                let help = (!made.is_empty()).then(|| format!("what it made: {}", made.join(", ")));
+                Verdict::failed(text).with_help(help)
+            }
+            CollectError::Unreachable { .. } => Verdict::failed(text),
+            CollectError::Store(error) => {
+                self.fault.get_or_insert(error);
+                Verdict::errored(text)
+            }
+        }
     }
 
     /// The verdict with what the guest could not know: faults of the host, struck bounds of the file system, refusals.

@@ -105,3 +105,32 @@ fn types_are_bounded_and_methods_are_left_out() {
     assert_eq!(summary.functions.len(), 1);
     assert!(summary.functions[0].parameters[0].ty.to_string().contains("too large"));
 }
+
+/// `bytes` with a custom section at its end.
+fn with_section(mut bytes: Vec<u8>, name: &str, data: &[u8]) -> Vec<u8> {
+    fn leb(mut x: usize, out: &mut Vec<u8>) {
+        while x >= 0x80 {
+            out.push(u8::try_from(x & 0x7f).unwrap() | 0x80);
+            x >>= 7;
+        }
+        out.push(u8::try_from(x).unwrap());
+    }
+    let mut section = Vec::new();
+    leb(name.len(), &mut section);
+    section.extend_from_slice(name.as_bytes());
+    section.extend_from_slice(data);
+    bytes.push(0);
+    leb(section.len(), &mut bytes);
+    bytes.extend_from_slice(&section);
+    bytes
+}
+
+// Documentation travels in the section that WIT packages use for it.
+#[test]
+fn documentation_is_read_where_the_binary_carries_it() {
+    let guest = function("world w { export run: func(); }", r#"(func (export "run"))"#);
+    assert_eq!(summarize(&guest).unwrap().functions[0].docs, None);
+    let docs = b"\x01{\"worlds\":{\"root\":{\"funcs\":{\"run\":\"Does it.\"}}}}";
+    let summary = summarize(&with_section(guest, "package-docs", docs)).unwrap();
+    assert_eq!(summary.functions[0].docs.as_deref(), Some("Does it."));
+}
