@@ -1,0 +1,295 @@
+//! The command line as clap types. Not here: defaults that need the environment (`settings`), or what a command does.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs pipelines of sandboxed WebAssembly steps, cached by what each step really read
+#[derive(Debug, Parser)]
+#[command(name = "airtight", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 ok, 1 a step failed, 2 usage, 3 invalid pipeline, 4 store, disk or network, \
+    5 something was denied, 70 a bug in airtight, 128+n ended by signal n")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Read this pipeline file instead of the nearest `airtight.yaml`
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Keep the store in this folder [default: $AIRTIGHT_STORE, else the user's cache folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Colour the output
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+    /// Say more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the pipeline
+    Run(RunArgs),
+    /// Show what a run would do, without doing it
+    Plan(PlanArgs),
+    /// Show the graph of steps
+    Graph(GraphArgs),
+    /// Say what a step's key is made of and why it would hit or miss
+    Explain(ExplainArgs),
+    /// Say what a component exports, imports and asks for
+    Inspect(InspectArgs),
+    /// Check the pipeline file and report all that is wrong
+    Validate(SelectArgs),
+    /// Write a first airtight.yaml
+    Init(InitArgs),
+    /// Print the JSON Schema of the pipeline file
+    Schema(SchemaArgs),
+    /// Look at outputs of the last run
+    #[command(subcommand)]
+    Artifact(ArtifactCommand),
+    /// Look after the store
+    #[command(subcommand)]
+    Cache(CacheCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What selects and parametrises steps.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct SelectArgs {
+    /// Set an input of the pipeline
+    #[arg(long = "input", value_name = "NAME=VALUE", value_parser = key_value)]
+    pub(crate) inputs: Vec<(String, String)>,
+    /// Read inputs from a file (a YAML or JSON map)
+    #[arg(long = "inputs", value_name = "FILE")]
+    pub(crate) inputs_file: Option<PathBuf>,
+    /// Read the event from a JSON file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event: Option<PathBuf>,
+    /// Run only this step and what it needs (may be given several times)
+    #[arg(long = "only", value_name = "STEP")]
+    pub(crate) only: Vec<String>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// Run at most this many steps at a time [default: the number of processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) jobs: Option<u32>,
+    /// Go on with what does not depend on a failed step
+    #[arg(short, long)]
+    pub(crate) keep_going: bool,
+    /// Run every step, whatever the cache has
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Read every source file again instead of trusting unchanged times and sizes
+    #[arg(long)]
+    pub(crate) no_stat_cache: bool,
+    /// Print events as JSON lines on standard output
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Show progress
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub(crate) progress: Progress,
+    /// Write a report, for example junit=report.xml
+    #[arg(long, value_name = "KIND=FILE", value_parser = report)]
+    pub(crate) report: Vec<Report>,
+    /// Run again whenever a source or the pipeline changes
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Print what guests write as it is, control characters included
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+/// The form of a command's data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Progress {
+    /// A live area on a terminal, lines elsewhere
+    Auto,
+    /// A line for a start and a finish
+    Plain,
+    /// Failures and the last line only
+    None,
+}
+
+/// A report to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// JUnit XML into a file.
+    JUnit(PathBuf),
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// Print the plan as JSON
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `graph`.
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// The form of the graph
+    #[arg(long, value_enum, default_value_t = GraphFormat::Text)]
+    pub(crate) format: GraphFormat,
+}
+
+/// The form of a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// Lines for people
+    Text,
+    /// Graphviz
+    Dot,
+    /// Mermaid
+    Mermaid,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The step
+    pub(crate) step: String,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// A .wasm file or a standard component such as std/archive
+    pub(crate) component: String,
+    /// Print it as JSON
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder to write airtight.yaml into
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Leave `with:` open instead of narrowing it by the components that the pipeline uses
+    #[arg(long)]
+    pub(crate) general: bool,
+}
+
+/// Commands on outputs of the last run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArtifactCommand {
+    /// List outputs, or the files of one
+    Ls {
+        /// STEP, STEP.OUTPUT or STEP.OUTPUT/PATH
+        artifact: Option<String>,
+    },
+    /// Write an output to a new file or folder
+    Get {
+        /// STEP.OUTPUT or STEP.OUTPUT/PATH
+        artifact: String,
+        /// Where to write it
+        to: PathBuf,
+    },
+    /// Print a file of an output
+    Cat {
+        /// STEP.OUTPUT or STEP.OUTPUT/PATH
+        artifact: String,
+    },
+}
+
+/// Commands on the store.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Say what is in the store
+    Stats,
+    /// Remove what was not used lately, down to a size
+    Sweep {
+        /// Keep at most this much, for example 5GiB
+        #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = size)]
+        keep: u64,
+    },
+    /// Read every blob and entry and set aside what was altered
+    Verify,
+    /// Write results and what they name to one file, for another machine
+    Export {
+        /// The file to write
+        to: PathBuf,
+    },
+    /// Take over results from such a file, on its maker's word
+    Import {
+        /// The file to read
+        from: PathBuf,
+    },
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
+    if key.is_empty() { Err(format!("`{text}` has no name before the `=`")) } else { Ok((key.into(), value.into())) }
+}
+
+fn report(text: &str) -> Result<Report, String> {
+    match text.split_once('=') {
+        Some(("junit", file)) if !file.is_empty() => Ok(Report::JUnit(file.into())),
+        _ => Err(format!("`{text}` is not a report that there is: write junit=FILE")),
+    }
+}
+
+/// Reads a size such as `512MiB`; a bare number is bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit = match text[digits..].trim() {
+        "" | "B" => 1u64,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        "TiB" => 1 << 40,
+        _ => return Err(format!("`{text}` is not a size: write for example 5GiB")),
+    };
+    let count: u64 = text[..digits].parse().map_err(|_| format!("`{text}` is not a size: write for example 5GiB"))?;
+    count.checked_mul(unit).ok_or_else(|| format!("`{text}` is too large"))
+}

@@ -1,0 +1,84 @@
+//! The commands: one module each, and what they share. Not here: the arguments' types (`args`).
+
+mod explain;
+mod graph;
+mod init;
+mod inspect;
+mod plan;
+pub(crate) mod run;
+mod schema;
+mod validate;
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use airtight_store::Store;
+use clap::CommandFactory;
+
+use crate::args::{Cli, Command};
+use crate::catalog::FileCatalog;
+use crate::failure::Failure;
+use crate::output;
+use crate::project::Project;
+use crate::settings::Settings;
+
+/// What the commands share. What costs anything is made when it is first asked for.
+pub(crate) struct Context {
+    pub(crate) settings: Settings,
+    store: OnceLock<Store>,
+}
+
+impl Context {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings, store: OnceLock::new() }
+    }
+
+    /// The store, opened now if it is not open.
+    pub(crate) fn store(&self) -> Result<&Store, Failure> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let folder = self.settings.store.as_ref().map_err(Clone::clone)?;
+        let store = Store::open(folder, airtight_store::OpenOptions::default()).map_err(Failure::store)?;
+        Ok(self.store.get_or_init(|| store))
+    }
+
+    /// The store, or one in memory where there is none to be had: for commands that only look.
+    pub(crate) fn store_or_memory(&self) -> &Store {
+        if self.store().is_err() {
+            return self.store.get_or_init(Store::memory);
+        }
+        self.store.get().expect("it was opened just now")
+    }
+
+    /// The pipeline file, read and checked: all that is wrong in it has been printed if this fails.
+    pub(crate) fn project(&self) -> Result<Project, Failure> {
+        Project::load(self)
+    }
+
+    /// Components as seen from a folder.
+    pub(crate) fn catalog_at(&self, root: &Path) -> Result<FileCatalog, Failure> {
+        Ok(FileCatalog::new(root, self.store_or_memory().clone()))
+    }
+}
+
+/// Does what the command says.
+pub(crate) fn dispatch(command: Command, settings: Settings) -> Result<(), Failure> {
+    let context = Context::new(settings);
+    match command {
+        Command::Run(args) => run::run(&context, &args),
+        Command::Plan(args) => plan::plan(&context, &args),
+        Command::Graph(args) => graph::graph(&context, &args),
+        Command::Explain(args) => explain::explain(&context, &args),
+        Command::Inspect(args) => inspect::inspect(&context, &args),
+        Command::Validate(args) => validate::validate(&context, &args),
+        Command::Init(args) => init::init(&context, &args),
+        Command::Schema(args) => schema::schema(&context, &args),
+        Command::Artifact(_) | Command::Cache(_) => Err(Failure::bug("")),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "airtight", &mut script);
+            output::data(&script).map_err(Failure::closed_output)
+        }
+    }
+}

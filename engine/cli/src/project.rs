@@ -1,0 +1,156 @@
+//! A pipeline file with its folder: read, checked, planned, and all that is wrong printed. Not here: what is wrong (the
+//! pipeline), or running it.
+
+use std::path::{Path, PathBuf};
+
+use airtight_model::diagnostic::{Diagnostic, Severity};
+use airtight_model::{Plan, SourceId};
+use airtight_pipeline::{Checked, InputValue, PlanRequest};
+use airtight_store::IngestRequest;
+use serde_json::Value as Json;
+
+use crate::args::SelectArgs;
+use crate::catalog::FileCatalog;
+use crate::commands::Context;
+use crate::diagnostics::{self, SourceFile};
+use crate::escape;
+use crate::failure::{ErrorClass, Failure};
+use crate::output;
+use crate::settings::shown;
+
+/// A checked pipeline.
+pub(crate) struct Project {
+    /// The pipeline file's folder, canonical.
+    pub(crate) root: PathBuf,
+    /// The pipeline file.
+    pub(crate) file: PathBuf,
+    /// The checked pipeline.
+    pub(crate) checked: Checked,
+    /// Its files, for diagnostics.
+    files: Vec<SourceFile>,
+    color: bool,
+}
+
+impl Project {
+    /// Reads and checks the pipeline. What is wrong has been printed if this fails.
+    pub(crate) fn load(context: &Context) -> Result<Self, Failure> {
+        let file = context.settings.pipeline_file()?;
+        let text = read_text(&file, "pipeline file")?;
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let root = folder.canonicalize().map_err(|error| unreadable("folder", folder, &error))?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let catalog = FileCatalog::new(&root, context.store_or_memory().clone());
+        let reader = |path: &str| read_text(&root.join(path), "file").map_err(|failure| failure.message);
+        let parsed = airtight_pipeline::parse(&name, text, &reader);
+        let (checked, found) = airtight_pipeline::check(&parsed, &catalog);
+        let files: Vec<SourceFile> = parsed.files.iter().map(|file| SourceFile { name: file.path.clone(), text: file.text.clone() }).collect();
+        let color = context.settings.color;
+        let failed = found.iter().any(|one| one.severity == Severity::Error);
+        if !found.is_empty() {
+            output::note(&diagnostics::render(&found, &files, color));
+        }
+        match checked {
+            Some(checked) if !failed => Ok(Self { root, file, checked, files, color }),
+            _ => Err(Failure::reported(ErrorClass::Pipeline)),
+        }
+    }
+
+    /// Makes the plan for what was selected. What is wrong has been printed if this fails.
+    pub(crate) fn plan(&self, context: &Context, select: &SelectArgs) -> Result<Plan, Failure> {
+        let request = request(&context.settings.folder, select)?;
+        airtight_pipeline::plan(&self.checked, &request).map_err(|found| {
+            self.report(&found);
+            Failure::reported(ErrorClass::Pipeline)
+        })
+    }
+
+    /// Prints diagnostics that point into the pipeline's files.
+    pub(crate) fn report(&self, found: &[Diagnostic]) {
+        output::note(&diagnostics::render(found, &self.files, self.color));
+    }
+
+    /// The files that make up the pipeline.
+    pub(crate) fn pipeline_files(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        self.files.iter().map(|file| self.root.join(&file.name))
+    }
+
+    /// What names this pipeline's steps across runs in one store.
+    pub(crate) fn identity(&self) -> String {
+        let name = self.file.file_name().unwrap_or_default();
+        format!("{}\n", self.root.join(name).display())
+    }
+
+    /// Prints what each source leaves out, and why.
+    pub(crate) fn show_left_out(&self, context: &Context, plan: &Plan) -> Result<(), Failure> {
+        for (i, source) in plan.sources.iter().enumerate() {
+            let id = SourceId(u32::try_from(i).expect("a plan has fewer sources than that"));
+            let source_request = IngestRequest {
+                root: &self.root,
+                path: &source.path,
+                exclude: &source.exclude,
+                gitignore: source.gitignore,
+                stat_cache: true,
+                list_left_out: true,
+            };
+            let ingested = context.store_or_memory().ingest(&source_request).map_err(|error| {
+                let name = &plan.sources[id.index()].name;
+                Failure::pipeline(error.code(), format!("source `{name}`: {error}")).help_or_not(error.help())
+            })?;
+            let mut lines = vec![format!("source {}: {} files", escape::line(&source.name), ingested.files)];
+            for left in &ingested.left_out {
+                lines.push(format!("  without {} ({})", escape::line(&left.path), escape::line(&left.reason.to_string())));
+            }
+            output::data_line(&lines.join("\n")).map_err(Failure::closed_output)?;
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    let failure = Failure::pipeline("U0006", format!("cannot read the {what} {}: {error}", shown(path)));
+    match error.kind() {
+        std::io::ErrorKind::NotFound => failure.help("write one with `airtight init`, or name one with `--file FILE`"),
+        _ => failure,
+    }
+}
+
+fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| unreadable(what, path, &error))?;
+    if bytes.len() > airtight_pipeline::MAX_FILE_BYTES {
+        let most = airtight_pipeline::MAX_FILE_BYTES >> 20;
+        return Err(Failure::pipeline("U0006", format!("the {what} {} is larger than {most} MiB", shown(path))));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::pipeline("U0006", format!("the {what} {} is not UTF-8 at byte {at}", shown(path)))
+    })
+}
+
+/// What the arguments ask of the pipeline.
+fn request(folder: &Path, select: &SelectArgs) -> Result<PlanRequest, Failure> {
+    let mut inputs = Vec::new();
+    if let Some(file) = &select.inputs_file {
+        let path = folder.join(file);
+        let text = read_text(&path, "file of inputs").map_err(as_usage)?;
+        let Some(Json::Object(map)) = airtight_pipeline::parse_data(&text) else {
+            return Err(Failure::user("U0003", format!("the file of inputs {} is not a map", shown(&path)))
+                .help("write it as YAML or JSON, a line for each input: `name: value`"));
+        };
+        inputs.extend(map.into_iter().map(|(name, value)| (name, InputValue::Data(value))));
+    }
+    inputs.extend(select.inputs.iter().map(|(name, value)| (name.clone(), InputValue::Text(value.clone()))));
+    let event = match &select.event {
+        None => Json::Null,
+        Some(file) => {
+            let path = folder.join(file);
+            let text = read_text(&path, "event file").map_err(as_usage)?;
+            serde_json::from_str(&text)
+                .map_err(|error| Failure::user("U0004", format!("the event file {} is not JSON: {error}", shown(&path))))?
+        }
+    };
+    Ok(PlanRequest { inputs, event, only: select.only.clone() })
+}
+
+fn as_usage(failure: Failure) -> Failure {
+    Failure { class: ErrorClass::Usage, code: "U0003", help: None, ..failure }
+}

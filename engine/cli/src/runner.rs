@@ -1,0 +1,121 @@
+//! Puts the sandbox behind the scheduler's ports: attempts, and the components that steps make. Not here: what either does.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use airtight_exec::{ComponentError, Components, LazyRunner, RunnerControl, ServiceError, StepRunner};
+use airtight_model::event::{Event, Stream, Subscriber};
+use airtight_model::step::{LogLine, Report};
+use airtight_model::{BlobDigest, CatalogError, ComponentSummary, StepReport, StepRequest};
+use airtight_sandbox::{ComponentSource, RunControl, Sandbox, SandboxConfig};
+use airtight_store::{Store, StoreError};
+use async_trait::async_trait;
+
+use crate::catalog::FileCatalog;
+use crate::failure;
+use crate::std_components;
+
+/// The bytes of components: embedded ones, else blobs of the store.
+struct ComponentBytes(Store);
+
+impl ComponentSource for ComponentBytes {
+    fn component(&self, digest: &BlobDigest) -> Result<Cow<'static, [u8]>, StoreError> {
+        match std_components::by_digest(digest) {
+            Some(found) => Ok(Cow::Borrowed(found.wasm)),
+            None => self.0.blob(digest)?.read_all().map(Cow::Owned),
+        }
+    }
+}
+
+/// A runner that starts the sandbox when the first step has to run.
+pub(crate) fn lazy(store: Store, state_dir: Option<PathBuf>, events: Arc<dyn Subscriber>) -> LazyRunner {
+    LazyRunner::new(move || {
+        let components = Arc::new(ComponentBytes(store.clone()));
+        let config = SandboxConfig { state_dir: state_dir.clone(), store: store.clone(), components };
+        Ok(Arc::new(SandboxRunner { sandbox: Sandbox::new(config), events: events.clone() }) as Arc<dyn StepRunner>)
+    })
+}
+
+struct SandboxRunner {
+    sandbox: Sandbox,
+    events: Arc<dyn Subscriber>,
+}
+
+#[async_trait]
+impl StepRunner for SandboxRunner {
+    async fn run(&self, request: StepRequest, control: RunnerControl) -> StepReport {
+        let cancel = airtight_sandbox::Cancel::new();
+        let sink = Arc::new(Sink(control.sink.clone()));
+        let inner = RunControl { cancel: cancel.clone(), sink };
+        let run = self.sandbox.run(&request, &inner);
+        tokio::pin!(run);
+        let ran = tokio::select! {
+            ran = &mut run => ran,
+            () = control.cancel.cancelled() => {
+                cancel.cancel();
+                run.await
+            }
+        };
+        if let Some(blob) = ran.lost {
+            control.sink.lost(blob);
+        }
+        if let Some(message) = ran.warning {
+            self.events.event(&Event::Warning { message, help: None });
+        }
+        ran.report
+    }
+}
+
+/// The sandbox's sink as the scheduler's.
+struct Sink(Arc<dyn airtight_exec::StepSink>);
+
+impl airtight_sandbox::StepSink for Sink {
+    fn stdout(&self, chunk: &[u8]) {
+        self.0.output(Stream::Stdout, chunk);
+    }
+
+    fn stderr(&self, chunk: &[u8]) {
+        self.0.output(Stream::Stderr, chunk);
+    }
+
+    fn log(&self, line: &LogLine) {
+        self.0.log(line);
+    }
+
+    fn progress(&self, task: &str, done: u64, total: Option<u64>) {
+        self.0.progress(task, done, total);
+    }
+
+    fn report(&self, report: &Report) {
+        self.0.report(report);
+    }
+}
+
+/// Decodes components that steps make.
+pub(crate) struct BuiltComponents {
+    pub(crate) catalog: FileCatalog,
+    pub(crate) store: Store,
+}
+
+impl Components for BuiltComponents {
+    fn summary(&self, component: &BlobDigest) -> Result<Arc<ComponentSummary>, ComponentError> {
+        let bytes = self.store.blob(component).and_then(|blob| blob.read_all()).map_err(service)?;
+        self.catalog.summary(component, || Ok(bytes)).map_err(|error| match error {
+            CatalogError::Unusable { message, help } => ComponentError::Unusable { message, help },
+            CatalogError::NotFound { message, .. } => ComponentError::Unusable { message, help: None },
+        })
+    }
+}
+
+/// A store's error as the scheduler's.
+fn service(error: StoreError) -> ComponentError {
+    let message = error.to_string();
+    ComponentError::Service(match error.lost_blob() {
+        Some(blob) => ServiceError::Lost { blob, message },
+        None => {
+            let failure = failure::Failure::store(error);
+            ServiceError::Infrastructure { code: failure.code, message, help: failure.help }
+        }
+    })
+}

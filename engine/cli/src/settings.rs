@@ -1,0 +1,117 @@
+//! Settings: arguments over environment over defaults. The one place that knows environment variables and the user's
+//! folders. Not here: what a command does with them.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use crate::args::{Color, Global};
+use crate::failure::Failure;
+
+/// What the process got from its surroundings.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    variables: HashMap<String, OsString>,
+    folder: PathBuf,
+    stderr_is_terminal: bool,
+    stdout_is_terminal: bool,
+}
+
+/// The environment variables that airtight reads.
+const VARIABLES: [&str; 7] =
+    ["AIRTIGHT_STORE", "AIRTIGHT_LOG", "HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "NO_COLOR", "TERM"];
+
+impl Environment {
+    /// Reads the process's own surroundings.
+    pub fn of_process() -> Self {
+        let variables = VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
+        Self {
+            variables: variables.collect(),
+            folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+        }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    }
+
+    /// What AIRTIGHT_LOG says: a filter for the program's own trace.
+    pub(crate) fn log_filter(&self) -> Option<String> {
+        self.variables.get("AIRTIGHT_LOG")?.to_str().map(str::to_owned)
+    }
+}
+
+/// What every command needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The folder that the command was started in.
+    pub(crate) folder: PathBuf,
+    /// The pipeline file that was asked for.
+    pub(crate) file: Option<PathBuf>,
+    /// The store's folder.
+    pub(crate) store: Result<PathBuf, Failure>,
+    /// The folder for native code and its key; none if the user has no such folder.
+    pub(crate) state: Option<PathBuf>,
+    /// Whether to colour.
+    pub(crate) color: bool,
+    /// Whether to colour what goes to standard output.
+    pub(crate) color_stdout: bool,
+    /// Whether standard error is a terminal that can be drawn on.
+    pub(crate) terminal: bool,
+    /// How much to say.
+    pub(crate) verbose: u8,
+}
+
+impl Settings {
+    /// Resolves the settings of a command.
+    pub(crate) fn resolve(global: &Global, environment: &Environment) -> Self {
+        let folder = environment.folder.clone();
+        let under_home = |xdg: &str, rest: &str| {
+            let base = environment.path(xdg).filter(|path| path.is_absolute());
+            base.or_else(|| environment.path("HOME").map(|home| home.join(rest))).map(|base| base.join("airtight"))
+        };
+        let store = global.store.clone().or_else(|| environment.path("AIRTIGHT_STORE"));
+        let store = store.map(|path| folder.join(path)).or_else(|| under_home("XDG_CACHE_HOME", ".cache"));
+        let store = store.ok_or_else(|| {
+            Failure::user("U0001", "there is no folder for the store: neither HOME nor AIRTIGHT_STORE is set")
+                .help("say where: `--store DIR`")
+        });
+        let dumb = environment.variables.get("TERM").is_none_or(|term| term == "dumb");
+        let refused = environment.variables.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let color = |terminal: bool| match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && !dumb && !refused,
+        };
+        Self {
+            file: global.file.as_ref().map(|file| folder.join(file)),
+            folder,
+            store,
+            state: under_home("XDG_STATE_HOME", ".local/state"),
+            color: color(environment.stderr_is_terminal),
+            color_stdout: color(environment.stdout_is_terminal),
+            terminal: environment.stderr_is_terminal && !dumb,
+            verbose: global.verbose,
+        }
+    }
+
+    /// The pipeline file: the one asked for, else `airtight.yaml` here or in the nearest folder above.
+    pub(crate) fn pipeline_file(&self) -> Result<PathBuf, Failure> {
+        if let Some(file) = &self.file {
+            return Ok(file.clone());
+        }
+        let found = self.folder.ancestors().map(|folder| folder.join("airtight.yaml")).find(|file| file.is_file());
+        found.ok_or_else(|| {
+            let message = format!("there is no `airtight.yaml` in {} or above it", shown(&self.folder));
+            Failure::pipeline("U0006", message).help("write one with `airtight init`, or name one with `--file FILE`")
+        })
+    }
+}
+
+/// A path in backticks, escaped.
+pub(crate) fn shown(path: &Path) -> String {
+    format!("`{}`", crate::escape::line(&path.to_string_lossy()))
+}
