@@ -8,6 +8,7 @@
 //!                              └──────────────────────────── scheduler.finish ←──────────────────────┘
 //! ```
 
+mod adapter;
 mod cancel;
 pub mod codes;
 mod driver;
@@ -22,6 +23,7 @@ pub mod scheduler;
 mod sink;
 mod sources;
 
+pub use adapter::StoreServices;
 pub use cancel::Cancel;
 pub use driver::{CANCEL_GRACE, MAX_BACKOFF, Run, RunOptions, Services};
 pub use explain::{ExplainReport, Upstream, Verdict, explain_step};

@@ -124,6 +124,12 @@ pub struct RunRecord {
 pub struct RecordedStep {
     /// Its whole name.
     pub name: String,
+    /// Its name across runs.
+    pub identity: String,
+    /// Whether an attempt was made in this run, and so its duration is that of an attempt.
+    pub ran: bool,
+    /// How long the attempt took that made its result, in microseconds.
+    pub duration_us: u64,
     /// How it ended.
     pub outcome: Outcome,
     /// Its class.

@@ -202,7 +202,7 @@ impl Driver {
     async fn attempt_ended(&mut self, end: AttemptEnd) {
         let AttemptEnd {
             step,
-            report,
+            mut report,
             lost,
             published,
         } = end;
@@ -217,7 +217,10 @@ impl Driver {
                 cached: false,
             });
         }
-        if !lost.is_empty() && !attempt.cancel.is_cancelled() {
+        if !lost.is_empty() && attempt.cancel.is_cancelled() {
+            // Nobody makes the blob again for it: it ended because it was told to.
+            report.outcome = Outcome::Cancelled;
+        } else if !lost.is_empty() {
             let cause = report
                 .cause
                 .unwrap_or_else(|| "a blob that it needs is lost".to_owned());

@@ -165,7 +165,10 @@ impl Driver {
             pipeline: self.ledger.plan().name.clone(),
             success: summary.success,
             duration_us: summary.duration_us,
-            steps: steps.iter().map(recorded).collect(),
+            steps: steps
+                .iter()
+                .map(|end| recorded(end, self.options.identity_of(&end.name)))
+                .collect(),
         };
         if let Err(error) = self.services.cache.record_run(&record) {
             self.warn(
@@ -219,13 +222,16 @@ fn finished(end: &StepEnd) -> StepFinished {
     }
 }
 
-fn recorded(end: &StepEnd) -> RecordedStep {
+fn recorded(end: &StepEnd, identity: String) -> RecordedStep {
     let outputs = end
         .result
         .as_deref()
         .map_or(Vec::new(), |result: &ActionResult| result.outputs.clone());
     RecordedStep {
         name: end.name.clone(),
+        identity,
+        ran: end.attempts > 0,
+        duration_us: end.usage.duration_us,
         outcome: end.outcome,
         class: end.class,
         key: end.key,
