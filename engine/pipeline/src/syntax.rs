@@ -1,49 +1,49 @@
-//! YAML to nodes: the only file that knows the YAML crate. Syntax errors end the reading; everything else about a file
-//! is judged later, all at once, on the nodes.
+//! YAML to nodes: the only file that knows the YAML crate, of which it takes the events and their places. Syntax errors
+//! end the reading; everything else about a file is judged later, all at once, on the nodes.
 
 use std::collections::HashMap;
-use std::fmt;
 
 use airtight_model::{Diagnostic, Span};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
-use serde_saphyr::{Location, MessageFormatter, Spanned, UserMessageFormatter};
+use serde_json::Number;
+use serde_saphyr::granit_parser::{self as yaml, Event, Parser, ScalarStyle, Tag};
 
 use crate::codes;
 use crate::node::{Entry, Kind, Name, Node};
 
 /// The largest pipeline file, in bytes.
 pub const MAX_FILE_BYTES: usize = 16 << 20;
-/// The most scalars, lists and maps of one file.
+/// The most values of one file.
 const MAX_NODES: usize = 1_000_000;
-/// How deep lists and maps may nest.
+/// How deep lists and maps may nest, those that aliases stand for included.
 const MAX_DEPTH: usize = 48;
 /// How many values all aliases of a file may stand for together.
 const MAX_ALIASED: usize = 100_000;
+/// Maps of fewer keys are searched as they are: most are small, and a table each would cost more than it saves.
+const SMALL_MAP: usize = 16;
 
 /// Reads a file.
 ///
 /// The result is none if the text is not YAML; a repeated key is reported, and the first one is kept.
 pub(crate) fn parse(text: &str, file: u32, found: &mut Vec<Diagnostic>) -> Option<Node> {
+    let start = Span { file, start: 0, end: 0 };
     if text.len() > MAX_FILE_BYTES {
-        let message = format!(
-            "the file has {} bytes, more than the {MAX_FILE_BYTES} that are read",
-            text.len()
-        );
-        found.push(Diagnostic::error(
-            codes::TOO_LARGE,
-            Span { file, start: 0, end: 0 },
-            message,
-        ));
+        let message = format!("the file has {} bytes, more than the {MAX_FILE_BYTES} that are read", text.len());
+        found.push(Diagnostic::error(codes::TOO_LARGE, start, message).help("split the file: see `include:`"));
         return None;
     }
-    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options()) {
-        Ok(raw) => Some(Convert { file, text, found }.node(raw)),
-        Err(error) => {
-            found.push(failure(&error, text, file));
-            None
+    let mut build = Build { file, text, found, open: Vec::new(), anchors: HashMap::new(), root: None, nodes: 0, aliased: 0 };
+    let options = yaml::options! { emit_comments: false };
+    for event in Parser::new_from_str_with_options(text, options) {
+        let stop = match event {
+            Ok((event, span)) => build.event(event, &span),
+            Err(error) => Err(failure(&error, text, file)),
+        };
+        if let Err(diagnostic) = stop {
+            build.found.push(*diagnostic);
+            return None;
         }
     }
+    Some(build.root.unwrap_or(Node { span: Span { start: text.len() as u32, end: text.len() as u32, file }, kind: Kind::Null }))
 }
 
 /// Reads plain data written as YAML or JSON: a file of inputs, or the value of `--input NAME=TEXT` for a list or a map.
@@ -54,259 +54,306 @@ pub fn parse_value(text: &str) -> Option<serde_json::Value> {
     found.is_empty().then(|| node.to_data())
 }
 
-fn options() -> serde_saphyr::Options {
-    serde_saphyr::options! {
-        budget: serde_saphyr::budget! {
-            max_events: MAX_NODES * 2,
-            max_nodes: MAX_NODES,
-            max_depth: MAX_DEPTH,
-            max_documents: 2,
-            max_anchors: 1_000,
-            max_aliases: 10_000,
-            max_total_scalar_bytes: MAX_FILE_BYTES,
-        },
-        alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: MAX_ALIASED,
-            max_replay_stack_depth: 16,
-            max_alias_expansions_per_anchor: 10_000,
-        },
-        duplicate_keys: DuplicateKeyPolicy::PassThrough,
-        merge_keys: MergeKeyPolicy::Merge,
-        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
-        no_schema: true,
-        strict_booleans: true,
-        with_snippet: false,
-    }
-}
-
-fn failure(error: &serde_saphyr::Error, text: &str, file: u32) -> Diagnostic {
-    let mut error = error.without_snippet();
-    while let serde_saphyr::Error::AliasError { error: inner, .. } = error {
-        error = inner;
-    }
-    let message = UserMessageFormatter.format_message(error);
-    let message = message.lines().next().unwrap_or_default().trim().trim_end_matches('.');
-    let span = error
-        .location()
-        .map_or(Span { file, start: 0, end: 0 }, |at| span_of(&at, text, file));
-    let limit = matches!(
-        error,
-        serde_saphyr::Error::Budget { .. }
-            | serde_saphyr::Error::AliasReplayLimitExceeded { .. }
-            | serde_saphyr::Error::AliasExpansionLimitExceeded { .. }
-            | serde_saphyr::Error::AliasReplayStackDepthExceeded { .. }
-    );
-    if limit {
-        let message = "the file has more values, nests deeper or repeats more by aliases than is read";
-        return Diagnostic::error(codes::TOO_LARGE, span, message).help("split the file, or use fewer aliases");
-    }
-    if matches!(error, serde_saphyr::Error::MultipleDocuments { .. }) {
-        let found = Diagnostic::error(codes::NOT_YAML, span, "the file has more than one YAML document");
-        return found.help("remove `---` and what follows it: a file is one pipeline");
-    }
+fn failure(error: &yaml::ScanError, text: &str, file: u32) -> Box<Diagnostic> {
+    let info = error.info();
+    let message = info.lines().next().unwrap_or_default().trim().trim_end_matches('.');
+    let at = error.marker().byte_offset().unwrap_or_else(|| offset_of(error.marker(), text)).min(text.len());
+    let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let rest = text[at..].chars().next().filter(|c| !c.is_control()).map_or(0, char::len_utf8);
+    // A file has at most 16 MiB.
+    let span = Span { file, start: at as u32, end: (at + rest) as u32 };
     let found = Diagnostic::error(codes::NOT_YAML, span, format!("the file is not YAML: {message}"));
-    let line = text
-        .get(..span.start as usize)
-        .map_or("", |before| before.rsplit('\n').next().unwrap_or_default());
-    if line.contains('\t') || text[span.start as usize..].starts_with('\t') {
-        return found.help("indent with spaces: YAML has no tabs");
+    let line = text[..at].rsplit('\n').next().unwrap_or_default();
+    if line.contains('\t') || text[at..].starts_with('\t') {
+        return Box::new(found.help("indent with spaces: YAML has no tabs"));
     }
-    found
-}
-
-fn span_of(location: &Location, text: &str, file: u32) -> Span {
-    let span = location.span();
-    let limit = text.len() as u64;
-    let start = span
-        .byte_offset()
-        .unwrap_or_else(|| offset_of(location, text))
-        .min(limit);
-    let end = (start + span.byte_len().unwrap_or(0)).min(limit);
-    // Both ends are inside the text, which is shorter than 16 MiB.
-    let mut start = start as usize;
-    while !text.is_char_boundary(start) {
-        start -= 1;
-    }
-    Span {
-        file,
-        start: start as u32,
-        end: end as u32,
-    }
+    Box::new(found)
 }
 
 /// The offset of a line and column, for places whose bytes the crate does not say.
-fn offset_of(location: &Location, text: &str) -> u64 {
-    let line = usize::try_from(location.line().saturating_sub(1)).unwrap_or(usize::MAX);
-    let column = usize::try_from(location.column().saturating_sub(1)).unwrap_or(usize::MAX);
-    let before: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-    let within: usize = text[before..]
-        .chars()
-        .take(column)
-        .take_while(|c| *c != '\n')
-        .map(char::len_utf8)
-        .sum();
-    (before + within) as u64
+fn offset_of(marker: &yaml::Marker, text: &str) -> usize {
+    let before: usize = text.split_inclusive('\n').take(marker.line().saturating_sub(1)).map(str::len).sum();
+    let rest = text[before..].chars().take(marker.col()).take_while(|c| *c != '\n');
+    before + rest.map(char::len_utf8).sum::<usize>()
 }
 
-/// What the YAML crate says a value is. Scalars are told apart by it alone: no second reading of their text.
-enum Raw {
-    Null,
-    Bool(bool),
-    Number(serde_json::Number),
-    Text(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
+/// A list or map that has begun.
+struct Open {
+    start: u32,
+    anchor: usize,
+    /// How many values had been read when it began.
+    nodes: usize,
+    depth: usize,
+    kind: OpenKind,
 }
 
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(RawVisitor)
-    }
+enum OpenKind {
+    List(Vec<Node>),
+    Map(OpenMap),
 }
 
-struct RawVisitor;
-
-impl<'de> Visitor<'de> for RawVisitor {
-    type Value = Raw;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-    fn visit_unit<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-    fn visit_none<E>(self) -> Result<Raw, E> {
-        Ok(Raw::Null)
-    }
-    fn visit_bool<E>(self, x: bool) -> Result<Raw, E> {
-        Ok(Raw::Bool(x))
-    }
-    fn visit_i64<E>(self, x: i64) -> Result<Raw, E> {
-        Ok(Raw::Number(x.into()))
-    }
-    fn visit_u64<E>(self, x: u64) -> Result<Raw, E> {
-        Ok(Raw::Number(x.into()))
-    }
-    fn visit_f64<E: serde::de::Error>(self, x: f64) -> Result<Raw, E> {
-        // `.inf` and `.nan` are texts by the options.
-        serde_json::Number::from_f64(x).map(Raw::Number).ok_or_else(|| E::custom("a number must be finite"))
-    }
-    fn visit_str<E>(self, x: &str) -> Result<Raw, E> {
-        Ok(Raw::Text(x.to_owned()))
-    }
-    fn visit_string<E>(self, x: String) -> Result<Raw, E> {
-        Ok(Raw::Text(x))
-    }
-    fn visit_bytes<E: serde::de::Error>(self, _: &[u8]) -> Result<Raw, E> {
-        Err(E::custom("binary values are not read"))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Raw, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Raw::List(list))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Raw, A::Error> {
-        let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            if map.len() >= MAX_NODES {
-                return Err(A::Error::custom("a map has too many keys"));
-            }
-            map.push(entry);
-        }
-        Ok(Raw::Map(map))
-    }
+#[derive(Default)]
+struct OpenMap {
+    entries: Vec<Entry>,
+    /// The key that waits for its value.
+    key: Option<Node>,
+    /// The values of `<<`, in order.
+    merges: Vec<Node>,
+    /// Keys by text, once there are many.
+    seen: HashMap<String, Span>,
 }
 
-struct Convert<'a> {
+/// A finished value that aliases may stand for.
+struct Anchored {
+    node: Node,
+    nodes: usize,
+    depth: usize,
+}
+
+struct Build<'a> {
     file: u32,
     text: &'a str,
     found: &'a mut Vec<Diagnostic>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Anchored>,
+    root: Option<Node>,
+    nodes: usize,
+    aliased: usize,
 }
 
-impl Convert<'_> {
-    fn node(&mut self, raw: Spanned<Raw>) -> Node {
-        let mut span = span_of(&raw.defined, self.text, self.file);
-        let kind = match raw.value {
-            Raw::Null => Kind::Null,
-            Raw::Bool(x) => Kind::Bool(x),
-            Raw::Number(x) => Kind::Number(x),
-            Raw::Text(x) => Kind::Text(x),
-            Raw::List(items) => {
-                let items: Vec<Node> = items.into_iter().map(|item| self.node(item)).collect();
-                span.end = items.last().map_or(span.end, |last| last.span.end.max(span.end));
-                Kind::List(items)
+type Stop = Result<(), Box<Diagnostic>>;
+
+impl Build<'_> {
+    fn event(&mut self, event: Event<'_>, at: &yaml::Span) -> Stop {
+        let span = self.span(at);
+        match event {
+            Event::DocumentStart(..) if self.root.is_some() => {
+                let found = Diagnostic::error(codes::NOT_YAML, span, "the file has more than one YAML document");
+                return Err(Box::new(found.help("remove `---` and what follows it: a file is one pipeline")));
             }
-            Raw::Map(entries) => {
-                let entries = self.entries(entries);
-                span.end = entries
-                    .last()
-                    .map_or(span.end, |last| last.value.span.end.max(span.end));
-                Kind::Map(entries)
+            Event::Scalar(text, style, anchor, tag) => {
+                self.count(span)?;
+                let kind = self.scalar(&text, style, tag.as_deref(), span);
+                self.finish(Node { span, kind }, anchor, 1, 0);
+            }
+            Event::SequenceStart(_, anchor, tag) => self.begin(span, anchor, tag.as_deref(), OpenKind::List(Vec::new()))?,
+            Event::MappingStart(_, anchor, tag) => {
+                self.begin(span, anchor, tag.as_deref(), OpenKind::Map(OpenMap::default()))?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(span),
+            Event::Alias(anchor) => self.alias(anchor, span)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn span(&self, at: &yaml::Span) -> Span {
+        let range = at.byte_range().unwrap_or(0..0);
+        let end = range.end.min(self.text.len());
+        // A file has at most 16 MiB.
+        Span { file: self.file, start: range.start.min(end) as u32, end: end as u32 }
+    }
+
+    fn too_large(&self, span: Span) -> Box<Diagnostic> {
+        let message = "the file has more values, nests deeper or repeats more by aliases than is read";
+        Box::new(Diagnostic::error(codes::TOO_LARGE, span, message).help("split the file, or use fewer aliases"))
+    }
+
+    fn count(&mut self, span: Span) -> Stop {
+        self.nodes += 1;
+        if self.nodes > MAX_NODES { Err(self.too_large(span)) } else { Ok(()) }
+    }
+
+    fn begin(&mut self, span: Span, anchor: usize, tag: Option<&Tag>, kind: OpenKind) -> Stop {
+        self.count(span)?;
+        if self.open.len() >= MAX_DEPTH {
+            return Err(self.too_large(span));
+        }
+        if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) {
+            self.refuse_tag(tag, span);
+        }
+        self.open.push(Open { start: span.start, anchor, nodes: self.nodes, depth: 1, kind });
+        Ok(())
+    }
+
+    fn end(&mut self, at: Span) {
+        let Some(Open { start, anchor, nodes, depth, kind }) = self.open.pop() else {
+            return;
+        };
+        let (kind, last) = match kind {
+            OpenKind::List(items) => {
+                let last = items.last().map(|item| item.span.end);
+                (Kind::List(items), last)
+            }
+            OpenKind::Map(map) => {
+                let last = map.entries.last().map(|entry| entry.value.span.end);
+                (Kind::Map(self.merged(map)), last)
             }
         };
-        Node { span, kind }
+        // A block ends where the next thing begins: its last value is the better end.
+        let closed = self.text[..at.end as usize].ends_with([']', '}']);
+        let end = if closed { at.end } else { last.unwrap_or(at.end) };
+        let node = Node { span: Span { file: self.file, start, end: end.max(start) }, kind };
+        self.finish(node, anchor, self.nodes - nodes + 1, depth);
     }
 
-    fn slice(&self, span: Span) -> &str {
-        self.text
-            .get(span.start as usize..span.end as usize)
-            .unwrap_or_default()
+    fn alias(&mut self, anchor: usize, span: Span) -> Stop {
+        let Some(known) = self.anchors.get(&anchor) else {
+            let found = Diagnostic::error(codes::NOT_YAML, span, "the file is not YAML: an alias stands for what it is in");
+            return Err(Box::new(found.help("remove the alias")));
+        };
+        let (node, nodes, depth) = (known.node.clone(), known.nodes, known.depth);
+        self.aliased += nodes;
+        if self.aliased > MAX_ALIASED || self.open.len() + depth > MAX_DEPTH {
+            return Err(self.too_large(span));
+        }
+        self.nodes += nodes;
+        self.finish(node, 0, nodes, depth);
+        Ok(())
     }
 
-    fn entries(&mut self, raw: Vec<(Spanned<Raw>, Spanned<Raw>)>) -> Vec<Entry> {
-        let mut entries: Vec<Entry> = Vec::with_capacity(raw.len());
-        let mut seen: HashMap<String, Span> = HashMap::new();
-        for (key, value) in raw {
-            let key = self.node(key);
-            let value = self.node(value);
-            let Kind::Text(text) = key.kind else {
-                let message = format!("a key must be a text, not {}", key.word());
-                let shown = self.slice(key.span).to_owned();
-                self.found.push(
-                    Diagnostic::error(codes::WRONG_TYPE, key.span, message)
-                        .help(format!("write it in quotes: `\"{shown}\"`")),
-                );
-                continue;
-            };
-            // Small maps are searched as they are: most are, and a table each would cost more than it saves.
-            let first = if raw_is_small(entries.len()) {
-                entries
-                    .iter()
-                    .find(|entry| entry.key.text == text)
-                    .map(|entry| entry.key.span)
-            } else {
-                if seen.is_empty() {
-                    seen.extend(entries.iter().map(|entry| (entry.key.text.clone(), entry.key.span)));
+    /// Puts a finished value where it belongs.
+    fn finish(&mut self, node: Node, anchor: usize, nodes: usize, depth: usize) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, Anchored { node: node.clone(), nodes, depth });
+        }
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return;
+        };
+        open.depth = open.depth.max(depth + 1);
+        match &mut open.kind {
+            OpenKind::List(items) => items.push(node),
+            OpenKind::Map(map) => match map.key.take() {
+                None => map.key = Some(node),
+                Some(key) => add_entry(map, key, node, self.text, self.found),
+            },
+        }
+    }
+
+    fn refuse_tag(&mut self, tag: &Tag, span: Span) {
+        let message = format!("tags such as `{}` are not read", tag.original());
+        self.found.push(Diagnostic::error(codes::WRONG_TYPE, span, message).help("remove the tag"));
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Kind {
+        match tag {
+            None if style == ScalarStyle::Plain => plain(text),
+            None => Kind::Text(text.to_owned()),
+            Some(tag) => match tag.core_suffix() {
+                Some("str") => Kind::Text(text.to_owned()),
+                Some("int" | "float" | "bool" | "null") => plain(text),
+                _ => {
+                    self.refuse_tag(tag, span);
+                    Kind::Text(text.to_owned())
                 }
-                let first = seen.get(&text).copied();
-                seen.entry(text.clone()).or_insert(key.span);
-                first
+            },
+        }
+    }
+
+    /// The entries of a map with those that `<<` brings: what the map says itself wins, then the first of them.
+    fn merged(&mut self, map: OpenMap) -> Vec<Entry> {
+        let OpenMap { mut entries, merges, .. } = map;
+        for merge in merges {
+            let sources = match merge.kind {
+                Kind::List(items) => items,
+                _ => vec![merge],
             };
-            if let Some(first) = first {
-                self.found.push(
-                    Diagnostic::error(
-                        codes::DUPLICATE_KEY,
-                        key.span,
-                        format!("the key `{text}` is there twice"),
-                    )
-                    .label(first, "first here")
-                    .help("remove one of them, or give it another name"),
-                );
-                continue;
+            for source in sources {
+                let Kind::Map(more) = source.kind else {
+                    let message = format!("`<<` takes a map, not {}", source.word());
+                    let found = Diagnostic::error(codes::WRONG_TYPE, source.span, message);
+                    self.found.push(found.help("write `<<: *NAME`, where `NAME` is the anchor of a map"));
+                    continue;
+                };
+                for entry in more {
+                    if !entries.iter().any(|known| known.key.text == entry.key.text) {
+                        entries.push(entry);
+                    }
+                }
             }
-            entries.push(Entry {
-                key: Name { text, span: key.span },
-                value,
-            });
         }
         entries
     }
 }
 
-fn raw_is_small(len: usize) -> bool {
-    len < 16
+/// Adds a key with its value, or reports why it cannot be one.
+fn add_entry(map: &mut OpenMap, key: Node, value: Node, file: &str, found: &mut Vec<Diagnostic>) {
+    let raw = &file[key.span.start as usize..key.span.end as usize];
+    let Kind::Text(text) = key.kind else {
+        let message = format!("a key must be a text, not {}", key.word());
+        let help = format!("write it in quotes: `\"{}\"`", raw.lines().next().unwrap_or_default());
+        found.push(Diagnostic::error(codes::WRONG_TYPE, key.span, message).help(help));
+        return;
+    };
+    if raw == "<<" {
+        map.merges.push(value);
+        return;
+    }
+    let first = if map.entries.len() < SMALL_MAP {
+        map.entries.iter().find(|entry| entry.key.text == text).map(|entry| entry.key.span)
+    } else {
+        if map.seen.is_empty() {
+            map.seen.extend(map.entries.iter().map(|entry| (entry.key.text.clone(), entry.key.span)));
+        }
+        let first = map.seen.get(&text).copied();
+        map.seen.entry(text.clone()).or_insert(key.span);
+        first
+    };
+    match first {
+        None => map.entries.push(Entry { key: Name { text, span: key.span }, value }),
+        Some(first) => found.push(
+            Diagnostic::error(codes::DUPLICATE_KEY, key.span, format!("the key `{text}` is there twice"))
+                .label(first, "first here")
+                .help("remove one of them, or give it another name"),
+        ),
+    }
+}
+
+/// What a plain scalar is by the core schema of YAML 1.2. Infinities and what is not a number stay texts.
+fn plain(text: &str) -> Kind {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Kind::Null,
+        "true" | "True" | "TRUE" => return Kind::Bool(true),
+        "false" | "False" | "FALSE" => return Kind::Bool(false),
+        _ => {}
+    }
+    number(text).map_or_else(|| Kind::Text(text.to_owned()), Kind::Number)
+}
+
+fn number(text: &str) -> Option<Number> {
+    let first = *text.as_bytes().first()?;
+    if !(first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.')) {
+        return None;
+    }
+    let based = |digits: &str, radix| {
+        digits.bytes().all(|b| b.is_ascii_alphanumeric()).then(|| u64::from_str_radix(digits, radix).ok()).flatten()
+    };
+    if let Some(digits) = text.strip_prefix("0x") {
+        return based(digits, 16).map(Number::from);
+    }
+    if let Some(digits) = text.strip_prefix("0o") {
+        return based(digits, 8).map(Number::from);
+    }
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if !unsigned.is_empty() && is_digits(unsigned) {
+        if let Ok(x) = text.parse::<i64>() {
+            return Some(x.into());
+        }
+        if let Ok(x) = text.parse::<u64>() {
+            return Some(x.into());
+        }
+    }
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, ""), |parts| parts);
+    let has_digits = !whole.is_empty() || !fraction.is_empty();
+    let exponent_fits = exponent.is_none_or(|e| {
+        let digits = e.strip_prefix(['-', '+']).unwrap_or(e);
+        !digits.is_empty() && is_digits(digits)
+    });
+    let fits = has_digits && is_digits(whole) && is_digits(fraction) && exponent_fits;
+    fits.then(|| text.parse::<f64>().ok().and_then(Number::from_f64)).flatten()
 }
 
 #[cfg(test)]
@@ -365,6 +412,21 @@ mod tests {
             let (node, found) = nodes(&text);
             assert!(node.is_none());
             assert_eq!(found.len(), 1);
+        }
+    }
+
+    // `<<` brings the keys that the map does not have itself; the first of several wins. Tags and aliases that stand
+    // for what they are in are refused.
+    #[test]
+    fn merges_and_aliases_are_what_yaml_says() {
+        let (node, found) = nodes("a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\nd: *a\ne: {'<<': 1}\n");
+        assert_eq!(found, []);
+        let data = node.unwrap().to_data();
+        assert_eq!(data["c"], serde_json::json!({ "x": 3, "y": 1, "z": 2 }));
+        assert_eq!(data["d"], data["a"]);
+        assert_eq!(data["e"]["<<"], 1);
+        for text in ["a: &a [*a]", "a: !x y", "a: {<<: 1}", "a: *b"] {
+            assert_eq!(nodes(text).1.len(), 1, "{text}");
         }
     }
 
