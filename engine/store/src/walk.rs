@@ -99,7 +99,12 @@ pub fn resolve<N: Nodes>(
     path: &str,
     last_link: LastLink,
 ) -> Result<Result<Arrival<N::Id>, WalkError>, N::Error> {
-    let mut walk = Walk { crossed: vec![start.clone()], pending: Vec::new(), must_be_directory: false, links: 0 };
+    let mut walk = Walk {
+        crossed: vec![start.clone()],
+        pending: Vec::new(),
+        must_be_directory: false,
+        links: 0,
+    };
     let checked = check_path(path).and_then(|()| walk.push(path));
     if let Err(error) = checked {
         return Ok(Err(error));
@@ -143,7 +148,8 @@ impl<Id: Clone + PartialEq> Walk<Id> {
         }
         // A slash in the middle says nothing: what follows needs a directory anyway.
         self.must_be_directory |= self.pending.is_empty() && text.ends_with('/');
-        self.pending.extend(text.rsplit('/').filter(|part| !part.is_empty()).map(str::to_owned));
+        self.pending
+            .extend(text.rsplit('/').filter(|part| !part.is_empty()).map(str::to_owned));
         Ok(())
     }
 
@@ -169,7 +175,12 @@ impl<Id: Clone + PartialEq> Walk<Id> {
             }
         }
         let here = self.here().clone();
-        Ok(Ok(Arrival { parent: here.clone(), name: None, node: Some(here), must_be_directory: true }))
+        Ok(Ok(Arrival {
+            parent: here.clone(),
+            name: None,
+            node: Some(here),
+            must_be_directory: true,
+        }))
     }
 
     fn leave(&mut self) -> Result<Taken<Id>, WalkError> {
@@ -218,7 +229,12 @@ impl<Id: Clone + PartialEq> Walk<Id> {
             (Some(_), _) if !last => Err(WalkError::NotDirectory),
             (node, _) => {
                 let must_be_directory = self.must_be_directory;
-                Ok(Taken::Arrived(Arrival { parent, name: Some(name), node, must_be_directory }))
+                Ok(Taken::Arrived(Arrival {
+                    parent,
+                    name: Some(name),
+                    node,
+                    must_be_directory,
+                }))
             }
         })
     }

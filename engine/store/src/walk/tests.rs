@@ -19,11 +19,19 @@ impl Nodes for Paths {
     type Error = Infallible;
 
     fn kind(&mut self, id: &String) -> Result<NodeKind, Infallible> {
-        Ok(if id.is_empty() { NodeKind::Directory } else { self.nodes[id].0 })
+        Ok(if id.is_empty() {
+            NodeKind::Directory
+        } else {
+            self.nodes[id].0
+        })
     }
 
     fn child(&mut self, directory: &String, name: &str) -> Result<Option<String>, Infallible> {
-        let path = if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") };
+        let path = if directory.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{directory}/{name}")
+        };
         self.seen.push(path.clone());
         Ok(self.nodes.contains_key(&path).then_some(path))
     }
@@ -58,7 +66,10 @@ fn sample() -> Paths {
     ] {
         nodes.insert(link.to_owned(), (NodeKind::Symlink, target.to_owned()));
     }
-    Paths { nodes, seen: Vec::new() }
+    Paths {
+        nodes,
+        seen: Vec::new(),
+    }
 }
 
 fn walk_from(start: &str, path: &str, last: LastLink) -> Result<Arrival<String>, WalkError> {
@@ -76,7 +87,15 @@ fn at(path: &str) -> Result<Option<String>, WalkError> {
 // The plain cases: names, `.`, repeated slashes, `..` that stays inside.
 #[test]
 fn a_path_arrives_at_what_it_names() {
-    for path in ["a/b/file", "./a/./b/file", "a//b///file", "a/b/../b/file", "a/b/../../a/b/file", "to-b/file", "to-file"] {
+    for path in [
+        "a/b/file",
+        "./a/./b/file",
+        "a//b///file",
+        "a/b/../b/file",
+        "a/b/../../a/b/file",
+        "to-b/file",
+        "to-file",
+    ] {
         assert_eq!(node(path), at("a/b/file"), "{path}");
     }
     assert_eq!(node("a/up"), at("top"));
@@ -89,12 +108,19 @@ fn a_path_arrives_at_what_it_names() {
 #[test]
 fn a_last_name_that_is_missing_is_an_arrival_at_nothing() {
     let arrival = walk_from("", "a/new", LastLink::Follow).unwrap();
-    let expected =
-        Arrival { parent: "a".to_owned(), name: Some("new".to_owned()), node: None, must_be_directory: false };
+    let expected = Arrival {
+        parent: "a".to_owned(),
+        name: Some("new".to_owned()),
+        node: None,
+        must_be_directory: false,
+    };
     assert_eq!(arrival, expected);
     // Through a link that dangles, the name is the one that the link asks for.
     let arrival = walk_from("", "nowhere", LastLink::Follow).unwrap();
-    assert_eq!((arrival.parent.as_str(), arrival.name.as_deref(), arrival.node), ("a", Some("missing"), None));
+    assert_eq!(
+        (arrival.parent.as_str(), arrival.name.as_deref(), arrival.node),
+        ("a", Some("missing"), None)
+    );
 }
 
 // A path with no name left has none, and is its own parent.
@@ -102,20 +128,37 @@ fn a_last_name_that_is_missing_is_an_arrival_at_nothing() {
 fn a_path_that_ends_in_dots_has_no_name() {
     for (path, place) in [(".", ""), ("a/.", "a"), ("a/b/..", "a"), ("to-b/.", "a/b")] {
         let arrival = walk_from("", path, LastLink::Entry).unwrap();
-        assert_eq!((arrival.name, arrival.parent.as_str(), arrival.must_be_directory), (None, place, true), "{path}");
+        assert_eq!(
+            (arrival.name, arrival.parent.as_str(), arrival.must_be_directory),
+            (None, place, true),
+            "{path}"
+        );
     }
 }
 
 // The sandbox: nothing above the start, by `..`, by a link or by a leading slash.
 #[test]
 fn nothing_outside_the_start_is_reached() {
-    for path in ["..", "../a", "a/../..", "a/b/out", "/", "/a", "absolute", "absolute/b", "a/b/../../../a"] {
+    for path in [
+        "..",
+        "../a",
+        "a/../..",
+        "a/b/out",
+        "/",
+        "/a",
+        "absolute",
+        "absolute/b",
+        "a/b/../../../a",
+    ] {
         assert_eq!(node(path), Err(WalkError::NotPermitted), "{path}");
     }
     // The start of the walk is the border, not the root.
     assert_eq!(walk_from("a", "up", LastLink::Follow), Err(WalkError::NotPermitted));
     assert_eq!(walk_from("a", "../top", LastLink::Follow), Err(WalkError::NotPermitted));
-    assert_eq!(walk_from("a", "b/..", LastLink::Follow).unwrap().node, Some("a".to_owned()));
+    assert_eq!(
+        walk_from("a", "b/..", LastLink::Follow).unwrap().node,
+        Some("a".to_owned())
+    );
 }
 
 // `..` is taken where the walk is, not textually: `missing/..` and `file/..` are errors.
@@ -141,7 +184,10 @@ fn links_that_go_in_circles_are_a_loop() {
     for path in ["self", "self/x", "ping", "a/pong"] {
         assert_eq!(node(path), Err(WalkError::Loop), "{path}");
     }
-    assert_eq!(walk_from("", "self", LastLink::Keep).unwrap().node, Some("self".to_owned()));
+    assert_eq!(
+        walk_from("", "self", LastLink::Keep).unwrap().node,
+        Some("self".to_owned())
+    );
 }
 
 // The three ways to treat a link at the end, with and without a slash.
@@ -154,7 +200,10 @@ fn a_last_link_is_followed_as_asked() {
     assert_eq!(get("to-b/", LastLink::Entry), Ok(("to-b".to_owned(), true)));
     // A slash in a target counts as one in the path.
     assert_eq!(get("to-b-slash", LastLink::Follow), Ok(("a/b".to_owned(), true)));
-    assert_eq!(get("to-file-slash", LastLink::Follow), Ok(("a/b/file".to_owned(), true)));
+    assert_eq!(
+        get("to-file-slash", LastLink::Follow),
+        Ok(("a/b/file".to_owned(), true))
+    );
 }
 
 // Bounds and bad bytes.
@@ -180,7 +229,10 @@ fn only_what_the_result_depends_on_is_looked_at() {
         paths.seen
     };
     assert_eq!(look("missing/x/y", LastLink::Follow), ["missing"]);
-    assert_eq!(look("to-b/file", LastLink::Follow), ["to-b", "@to-b", "a", "a/b", "a/b/file"]);
+    assert_eq!(
+        look("to-b/file", LastLink::Follow),
+        ["to-b", "@to-b", "a", "a/b", "a/b/file"]
+    );
     assert_eq!(look("to-b", LastLink::Keep), ["to-b"]);
     assert_eq!(look("/a/b", LastLink::Follow), [""; 0]);
 }
