@@ -147,6 +147,14 @@ pub(crate) fn whole<T: Canonical>(bytes: &[u8]) -> Option<T> {
     Some(value)
 }
 
+/// The blob that the document in a record is in, if it is in one.
+pub(crate) fn document_blob(record: &[u8]) -> Option<BlobDigest> {
+    match whole::<Document>(record)? {
+        Document::Blob(digest) => Some(digest),
+        Document::Inline(_) => None,
+    }
+}
+
 /// Lets go an error of writing what only saves work: the store may be read-only or full, and the lookup is right all the
 /// same.
 fn not_needed(result: Result<(), StoreError>) {
@@ -159,7 +167,7 @@ fn not_needed(result: Result<(), StoreError>) {
 enum Found {
     Nothing,
     /// All that it names is there.
-    Whole(ActionResult),
+    Whole(Box<ActionResult>),
     /// This is not there.
     Lost(BlobDigest),
 }
@@ -184,7 +192,7 @@ impl Store {
         write: bool,
     ) -> Result<Lookup, StoreError> {
         let lost = match self.find_entry(key, write)? {
-            Found::Whole(result) => return Ok(Lookup::Full(result)),
+            Found::Whole(result) => return Ok(Lookup::Full(*result)),
             Found::Lost(blob) => Some(blob),
             Found::Nothing => None,
         };
@@ -247,7 +255,7 @@ impl Store {
                 }))
             }
             Verdict::Same => match self.find_entry(&candidate.key, false)? {
-                Found::Whole(result) => Ok(Ok(result)),
+                Found::Whole(result) => Ok(Ok(*result)),
                 Found::Lost(blob) => evicted(Some(blob)),
                 Found::Nothing => evicted(None),
             },
@@ -290,7 +298,7 @@ impl Store {
         self.remember(identity, action)?;
         let known = match self.find_entry(&key, false)? {
             Found::Whole(known) if known.outputs == result.outputs && known.result == result.result => true,
-            Found::Whole(known) => return Ok(PublishOutcome::Different(Box::new(known))),
+            Found::Whole(known) => return Ok(PublishOutcome::Different(known)),
             Found::Nothing | Found::Lost(_) => false,
         };
         if !known {
@@ -298,17 +306,24 @@ impl Store {
         }
         let reads = self.put_blob(&reads.to_document())?;
         let mounts = action.mounts().iter().map(|mount| mount.node.clone()).collect();
-        let mut candidates = self.candidates(&static_key)?;
-        candidates.retain(|known| known.reads != reads || known.key != key);
-        candidates.insert(0, Candidate { reads, mounts, key });
-        candidates.truncate(MAX_READ_SETS);
-        self.inner
-            .put_record(Kind::Reads, static_key.as_bytes(), &candidates.to_bytes())?;
+        self.add_candidates(&static_key, vec![Candidate { reads, mounts, key }])?;
         Ok(if known {
             PublishOutcome::Known
         } else {
             PublishOutcome::Published
         })
+    }
+
+    /// Puts candidates before those that are known.
+    pub(crate) fn add_candidates(&self, static_key: &StaticKey, mut new: Vec<Candidate>) -> Result<(), StoreError> {
+        for known in self.candidates(static_key)? {
+            if !new.iter().any(|new| new.reads == known.reads && new.key == known.key) {
+                new.push(known);
+            }
+        }
+        new.truncate(MAX_READ_SETS);
+        self.inner
+            .put_record(Kind::Reads, static_key.as_bytes(), &new.to_bytes())
     }
 
     /// Explains what [`Store::lookup`] does, by the same code, and changes nothing.
@@ -429,11 +444,11 @@ impl Store {
             (entry.generation, entry.used) = (generation, now);
             not_needed(self.inner.put_record(Kind::Entry, key.as_bytes(), &entry.to_bytes()));
         }
-        Ok(Found::Whole(result))
+        Ok(Found::Whole(Box::new(result)))
     }
 
     /// The first blob that a result names and that is not there.
-    fn first_lost(&self, result: &ActionResult, generation: u64) -> Result<Option<BlobDigest>, StoreError> {
+    pub(crate) fn first_lost(&self, result: &ActionResult, generation: u64) -> Result<Option<BlobDigest>, StoreError> {
         for blob in [result.stdout.blob, result.stderr.blob].into_iter().flatten() {
             if !self.has_blob(&blob)? {
                 return Ok(Some(blob));

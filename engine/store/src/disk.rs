@@ -108,7 +108,7 @@ impl Disk {
                 path: self.path.clone(),
             });
         }
-        let mut hold = self.hold.lock().expect("no one panics while holding the lock");
+        let mut hold = self.own_hold();
         if hold.is_none() {
             *hold = Some(self.hold()?);
         }
@@ -303,7 +303,7 @@ impl Driver for Disk {
         })
     }
 
-    fn retain(&self, keep: &dyn Fn(&BlobDigest) -> bool) -> Result<u64, StoreError> {
+    fn exclusively(&self, body: &mut dyn FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
         if self.read_only {
             return Err(StoreError::ReadOnly {
                 path: self.path.clone(),
@@ -311,7 +311,8 @@ impl Driver for Disk {
         }
         self.flush(false)?;
         self.packs.close();
-        *self.hold.lock().expect("no one panics while holding the lock") = None;
+        // Locks of one process do not know each other: its own goes, and while this one is held it takes no other.
+        *self.own_hold() = None;
         let (file, path) = self.lock_file()?;
         match file.try_lock() {
             Ok(()) => {}
@@ -322,11 +323,28 @@ impl Driver for Disk {
             }
             Err(std::fs::TryLockError::Error(error)) => return Err(error).at("lock", &path),
         }
+        *self.own_hold() = Some(Hold::none());
+        let result = body().and_then(|()| self.flush(false));
+        self.packs.close();
+        *self.own_hold() = None;
+        result
+    }
+
+    fn retain(&self, keep: &dyn Fn(&BlobDigest) -> bool) -> Result<u64, StoreError> {
         self.retain_exclusively(keep)
+    }
+
+    fn index_size(&self) -> u64 {
+        let size = |name: &str| self.path.join(name).metadata().map_or(0, |metadata| metadata.len());
+        size("index.db") + size("index.db-wal")
     }
 }
 
 impl Disk {
+    fn own_hold(&self) -> std::sync::MutexGuard<'_, Option<Hold>> {
+        self.hold.lock().expect("no one panics while holding the lock")
+    }
+
     /// Removes what is not kept; the lease is held exclusively, so no one writes.
     fn retain_exclusively(&self, keep: &dyn Fn(&BlobDigest) -> bool) -> Result<u64, StoreError> {
         let mut freed = 0;
@@ -343,10 +361,7 @@ impl Disk {
                 std::fs::remove_file(&path).at("remove", &path)?;
             }
         }
-        freed += self.retain_packed(keep)?;
-        self.flush(false)?;
-        self.packs.close();
-        Ok(freed)
+        Ok(freed + self.retain_packed(keep)?)
     }
 
     fn retain_packed(&self, keep: &dyn Fn(&BlobDigest) -> bool) -> Result<u64, StoreError> {

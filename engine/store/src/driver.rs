@@ -55,6 +55,23 @@ pub(crate) enum Kind {
     Named = 11,
 }
 
+impl Kind {
+    /// The kinds whose records have a checksum.
+    pub(crate) const CHECKED: [Self; 11] = [
+        Self::Meta,
+        Self::Entry,
+        Self::Reads,
+        Self::Last,
+        Self::Complete,
+        Self::Folder,
+        Self::Source,
+        Self::Filter,
+        Self::Export,
+        Self::Run,
+        Self::Named,
+    ];
+}
+
 /// A private file in the store's folder. It is removed when it is dropped without being adopted.
 #[derive(Debug)]
 pub(crate) struct TempFile {
@@ -150,6 +167,11 @@ pub(crate) trait Driver: Send + Sync + fmt::Debug {
     fn hold(&self) -> Result<Hold, StoreError>;
     /// Lists all blobs, in no order.
     fn blobs(&self, each: &mut dyn FnMut(Stored)) -> Result<(), StoreError>;
-    /// Removes all blobs but those that `keep` says, when nothing holds the store; returns the bytes that were freed.
+    /// Runs `body` with no one else holding the store; [`StoreError::InUse`] when someone does.
+    fn exclusively(&self, body: &mut dyn FnMut() -> Result<(), StoreError>) -> Result<(), StoreError>;
+    /// Removes all blobs but those that `keep` says; returns the bytes that were freed. Only inside of
+    /// [`Driver::exclusively`].
     fn retain(&self, keep: &dyn Fn(&BlobDigest) -> bool) -> Result<u64, StoreError>;
+    /// What the index takes, in bytes.
+    fn index_size(&self) -> u64;
 }

@@ -115,8 +115,17 @@ impl Driver for FaultStore {
         self.inner.blobs(each)
     }
 
+    fn exclusively(&self, body: &mut dyn FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
+        self.plan.step("lock")?;
+        self.inner.exclusively(body)
+    }
+
     fn retain(&self, keep: &dyn Fn(&BlobDigest) -> bool) -> Result<u64, StoreError> {
         self.plan.step("remove")?;
         self.inner.retain(keep)
+    }
+
+    fn index_size(&self) -> u64 {
+        self.inner.index_size()
     }
 }

@@ -1,6 +1,7 @@
 //! The store: blobs, trees, the action cache, its index, ingest, export, leases and sweep. Not here: what a pipeline
 //! or a component is, and any decision about when to run a step.
 
+mod archive;
 mod blob;
 mod cache;
 mod disk;
@@ -17,9 +18,11 @@ mod outboard;
 mod reason;
 mod scratch;
 mod store;
+mod sweep;
 mod trees;
 pub mod walk;
 
+pub use archive::Archived;
 pub use blob::Blob;
 pub use cache::{Explained, Lookup, MAX_READ_SETS, PublishOutcome};
 pub use error::StoreError;
@@ -31,3 +34,4 @@ pub use ingest::{IngestError, IngestRequest, Ingested, LeftOut, LeftOutReason, L
 pub use reason::{ChangedField, MissReason};
 pub use scratch::{MAX_IN_MEMORY, Scratch};
 pub use store::{Lease, OpenOptions, Store};
+pub use sweep::{KEPT_RUNS, RunOutputs, Stats, SweepLimits, Swept, Verified};

@@ -104,12 +104,16 @@ impl Driver for Memory {
         Ok(())
     }
 
-    fn retain(&self, keep: &dyn Fn(&BlobDigest) -> bool) -> Result<u64, StoreError> {
+    fn exclusively(&self, body: &mut dyn FnMut() -> Result<(), StoreError>) -> Result<(), StoreError> {
         if self.holds.load(Ordering::SeqCst) > 0 {
             return Err(StoreError::InUse {
                 path: PathBuf::from("in memory"),
             });
         }
+        body()
+    }
+
+    fn retain(&self, keep: &dyn Fn(&BlobDigest) -> bool) -> Result<u64, StoreError> {
         let mut freed = 0;
         self.maps().blobs.retain(|digest, bytes| {
             let stays = keep(digest);
@@ -117,5 +121,13 @@ impl Driver for Memory {
             stays
         });
         Ok(freed)
+    }
+
+    fn index_size(&self) -> u64 {
+        self.maps()
+            .records
+            .iter()
+            .map(|((_, key), value)| (key.len() + value.len()) as u64)
+            .sum()
     }
 }

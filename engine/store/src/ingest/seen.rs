@@ -24,12 +24,12 @@ impl Stamp {
     pub(crate) fn of(stat: &Stat) -> Self {
         let nanos = |seconds: i64, nanos: i128| i128::from(seconds) * 1_000_000_000 + nanos;
         Self {
-            dev: stat.st_dev as u64,
-            ino: stat.st_ino as u64,
+            dev: stat.st_dev,
+            ino: stat.st_ino,
             size: stat.st_size as u64,
-            mode: stat.st_mode as u32,
-            mtime: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as i128),
-            ctime: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as i128),
+            mode: stat.st_mode,
+            mtime: nanos(stat.st_mtime, stat.st_mtime_nsec as i128),
+            ctime: nanos(stat.st_ctime, stat.st_ctime_nsec as i128),
         }
     }
 
@@ -59,7 +59,10 @@ impl Canonical for Stamp {
             mtime,
             ctime,
         } = self;
-        (dev.encode(out), ino.encode(out), size.encode(out), mode.encode(out));
+        dev.encode(out);
+        ino.encode(out);
+        size.encode(out);
+        mode.encode(out);
         out.raw(&mtime.to_le_bytes()[..12]);
         out.raw(&ctime.to_le_bytes()[..12]);
     }
@@ -141,7 +144,9 @@ impl Canonical for SeenFolder {
         out.raw(&generation.to_le_bytes());
         out.raw(&began.to_le_bytes()[..12]);
         out.raw(rules);
-        (stamp.encode(out), tree.encode(out), entries.encode(out));
+        stamp.encode(out);
+        tree.encode(out);
+        entries.encode(out);
     }
     fn decode(from: &mut Decoder<'_>) -> Result<Self, DecodeError> {
         let generation = u64::from_le_bytes(from.array()?);

@@ -120,8 +120,8 @@ impl<'a> Walk<'a> {
         let stat = fstat(fd).map_err(|error| IngestError::unreadable(self.request.path, error))?;
         let mut hasher = blake3::Hasher::new_derive_key("airtight ingest source v1");
         hasher
-            .update(&(stat.st_dev as u64).to_le_bytes())
-            .update(&(stat.st_ino as u64).to_le_bytes());
+            .update(&stat.st_dev.to_le_bytes())
+            .update(&stat.st_ino.to_le_bytes());
         hasher.update(&[u8::from(self.sink == Sink::Store)]);
         hasher.update(&Rules::top(Arc::clone(&self.excludes), self.request.gitignore).digest);
         hasher.update(name.as_bytes());
@@ -526,8 +526,8 @@ impl<'a> Walk<'a> {
             for (path, target) in &found {
                 links::check(self.store, &node, path, target)?;
             }
-            self.remember(key, &node)?;
         }
+        self.remember(key, &node)?;
         queue.left_out.sort_unstable();
         Ok(Ingested {
             node,
@@ -537,11 +537,11 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Remembers the source's last tree, so that a sweep does not take what the next ingest counts on.
+    /// Remembers the source's last tree (none where only digests were wanted), so that a sweep does not take what the next ingest counts on.
     fn remember(&self, key: &[u8], node: &Node) -> Result<(), IngestError> {
         // By the day: an ingest of an unchanged source writes nothing.
         let used = (self.store.inner.clock)() / 86_400 * 86_400;
-        let record = (used, node.clone()).to_bytes();
+        let record = (used, (self.sink == Sink::Store).then(|| node.clone())).to_bytes();
         if self.store.inner.record(Kind::Source, key)?.as_deref() != Some(&record[..]) {
             self.store.inner.put_record(Kind::Source, key, &record)?;
         }
@@ -650,9 +650,7 @@ impl<'a> Walk<'a> {
             };
             self.store.inner.put_record(Kind::Folder, &key, &folder.to_bytes())?;
         }
-        if self.sink == Sink::Store {
-            self.remember(&key, &node)?;
-        }
+        self.remember(&key, &node)?;
         Ok(Ingested {
             node,
             files: 1,

@@ -7,3 +7,4 @@ mod damage;
 mod export;
 mod ingest;
 mod support;
+mod upkeep;

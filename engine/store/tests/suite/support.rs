@@ -7,7 +7,7 @@ use airtight_model::*;
 use airtight_store::{OpenOptions, Store};
 
 pub fn bytes(len: usize, seed: u32) -> Vec<u8> {
-    let mut x = seed | 1;
+    let mut x = seed.wrapping_mul(0x9e37_79b2) | 1;
     (0..len)
         .map(|_| {
             x ^= x << 13;
