@@ -91,10 +91,14 @@ impl Cache for StoreServices {
             .iter()
             .filter(|step| step.ran && step.outcome == Outcome::Succeeded)
         {
-            self.store
-                .record_put(DURATION, step.identity.as_bytes(), &step.duration_us.to_le_bytes())?;
+            let micros = step.duration_us.to_le_bytes();
+            self.store.record_put(DURATION, step.identity.as_bytes(), &micros)?;
         }
-        Ok(())
+        let named = record.steps.iter().flat_map(|step| {
+            let outputs = step.outputs.iter();
+            outputs.map(|(output, node)| (format!("{}.{output}", step.name), node.clone()))
+        });
+        Ok(self.store.record_run(&record.run.0, &named.collect::<Vec<_>>())?)
     }
 }
 

@@ -86,7 +86,8 @@ pub trait Cache: Send + Sync {
     /// How long the steps of these identities took when they last ran, where that is known.
     fn durations(&self, identities: &[String]) -> Vec<Option<Duration>>;
 
-    /// Records a run that has ended: its outputs are kept from the sweep for a while.
+    /// Records a run that has ended: its outputs, named `step.output`, are kept from the sweep for a while, and how long
+    /// its steps took is the next run's estimate.
     ///
     /// # Errors
     /// The store cannot be written.
@@ -138,8 +139,6 @@ pub struct RecordedStep {
     pub key: Option<ActionKey>,
     /// Its outputs by name, where it succeeded.
     pub outputs: Vec<(String, Node)>,
-    /// Standard output and standard error, where there are any.
-    pub streams: Vec<BlobDigest>,
 }
 
 /// How sources are read.

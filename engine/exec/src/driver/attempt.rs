@@ -62,7 +62,7 @@ impl Job {
                 };
                 runner.run(request, control).await
             }
-            Err((cause, help)) => errored(cause, help),
+            Err(report) => *report,
         };
         let lost = self.sink.finish();
         let keep = lost.is_empty() && report.cacheable && self.class != Class::Effectful;
@@ -84,15 +84,17 @@ impl Job {
         }))
     }
 
-    fn begin(&self) -> Result<(Arc<dyn StepRunner>, StepRequest), (String, Option<String>)> {
+    /// The runner and what it is asked; as the error, the report of an attempt that could not begin.
+    fn begin(&self) -> Result<(Arc<dyn StepRunner>, StepRequest), Box<StepReport>> {
+        let failed = |cause, help| Box::new(errored(cause, help));
         let runner = self
             .services
             .runner
             .get()
-            .map_err(|error| (error.message, error.help))?;
+            .map_err(|error| failed(error.message, error.help))?;
         if let Some(stdin) = &self.prepared.stdin {
             let put = self.services.trees.put(stdin);
-            put.map_err(|error| (error.to_string(), error.help().map(str::to_owned)))?;
+            put.map_err(|error| failed(error.to_string(), error.help().map(str::to_owned)))?;
         }
         Ok((runner, self.prepared.request.clone()))
     }

@@ -37,8 +37,13 @@ impl Driver {
         }
     }
 
-    pub(super) fn end_with_hit(&mut self, step: StepId, cache: CacheOutcome, key: ActionKey, result: ActionResult) {
-        let result = Arc::new(result);
+    pub(super) fn end_with_hit(
+        &mut self,
+        step: StepId,
+        cache: CacheOutcome,
+        key: ActionKey,
+        result: Arc<ActionResult>,
+    ) {
         let (stdout, stderr, usage) = (result.stdout.clone(), result.stderr.clone(), result.usage);
         let blank = self.blank(step, Outcome::Succeeded);
         self.end(
@@ -236,6 +241,5 @@ fn recorded(end: &StepEnd, identity: String) -> RecordedStep {
         class: end.class,
         key: end.key,
         outputs,
-        streams: end.stdout.blob.into_iter().chain(end.stderr.blob).collect(),
     }
 }

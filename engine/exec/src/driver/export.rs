@@ -52,7 +52,10 @@ impl Driver {
                 Ok(None) => return false,
                 Err(error) => {
                     let again = match error.lost_blob() {
-                        Some(blob) => self.restore(None, &[export.from.clone()], &[blob], self.epoch).await,
+                        Some(blob) => {
+                            self.restore(None, std::slice::from_ref(&export.from), &[blob], self.epoch)
+                                .await
+                        }
                         None => Err(String::new()),
                     };
                     match again {

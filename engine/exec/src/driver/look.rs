@@ -1,6 +1,7 @@
 //! Looking a step up: its condition, its request, the cache's answer, and the replay of a hit. Inline, without a task:
 //! a thousand hits are a thousand times this. Not here: what happens on a miss (`attempt`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use airtight_model::event::CacheOutcome;
@@ -17,7 +18,7 @@ fn key_of(prepared: &Prepared) -> ActionKey {
 
 /// What is to become of a step that was looked up.
 enum Answer {
-    Hit(CacheOutcome, ActionResult),
+    Hit(CacheOutcome, Arc<ActionResult>),
     Run(CacheOutcome, String),
 }
 
@@ -72,13 +73,13 @@ impl Driver {
             .cache
             .lookup(&prepared.action, &self.options.identity_of(&planned.name))?;
         Ok(match answer {
-            Lookup::Full(result) => Answer::Hit(CacheOutcome::Full, result),
-            Lookup::Narrow(result) => Answer::Hit(CacheOutcome::Narrow, result),
+            Lookup::Full(result) => Answer::Hit(CacheOutcome::Full, Arc::new(result)),
+            Lookup::Narrow(result) => Answer::Hit(CacheOutcome::Narrow, Arc::new(result)),
             Lookup::Miss(reason) => Answer::Run(CacheOutcome::Miss, reason.to_string()),
         })
     }
 
-    fn hit(&mut self, step: StepId, cache: CacheOutcome, result: ActionResult, prepared: Prepared) {
+    fn hit(&mut self, step: StepId, cache: CacheOutcome, result: Arc<ActionResult>, prepared: Prepared) {
         let plan = self.ledger.plan().clone();
         let name = &plan.steps[step.index()].name;
         let (trees, events) = (&*self.services.trees, &*self.services.events);

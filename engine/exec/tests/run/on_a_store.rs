@@ -2,8 +2,9 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use airtight_exec::{Cancel, LazyRunner, Run, RunReport, Services, StoreServices};
+use airtight_exec::{Cache as _, Cancel, LazyRunner, Run, RunReport, Services, StoreServices};
 use airtight_exec::{RunnerControl, StepRunner};
 use airtight_model::event::CacheOutcome;
 use airtight_model::plan::Plan;
@@ -127,6 +128,14 @@ async fn a_run_over_a_store_hits_fully_narrowly_and_misses() {
         "baone"
     );
     assert!(!first.exports[0].unchanged);
+    let store = Store::open(&folder.path().join("store"), OpenOptions::default()).unwrap();
+    let outputs = store.runs().unwrap().remove(0).1;
+    assert_eq!(
+        outputs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["a.out", "b.out"]
+    );
+    let durations = StoreServices::new(store).durations(&["test/a".to_owned(), "test/none".to_owned()]);
+    assert_eq!(durations, [Some(Duration::from_micros(5)), None]);
     let second = run(folder.path()).await;
     assert_eq!(caches(&second), [CacheOutcome::Full; 2]);
     assert!(second.exports[0].unchanged);
