@@ -1,6 +1,8 @@
 //! The pipeline file as it is written: permissive, spanned, one file at a time. References are still texts, and nothing
 //! has been looked up. Not here: reading it from nodes (`lower`), and what it means (`check`).
 
+use std::sync::Arc;
+
 use airtight_model::Span;
 use airtight_model::plan::When;
 use airtight_model::step::{Limits, Outcome};
@@ -23,7 +25,7 @@ pub(crate) struct File {
     pub(crate) inputs: Vec<Input>,
     pub(crate) sources: Vec<Source>,
     pub(crate) stages: Option<Vec<Name>>,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) steps: Vec<Arc<Step>>,
     pub(crate) includes: Vec<Include>,
     pub(crate) exports: Vec<Export>,
 }

@@ -48,7 +48,7 @@ pub(crate) struct FileScope {
 /// A step with what it refers to.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckedStep {
-    pub(crate) decl: Step,
+    pub(crate) decl: Arc<Step>,
     pub(crate) file: usize,
     pub(crate) uses: Uses,
     pub(crate) call: Call,

@@ -27,11 +27,23 @@ const SMALL_MAP: usize = 16;
 pub(crate) fn parse(text: &str, file: u32, found: &mut Vec<Diagnostic>) -> Option<Node> {
     let start = Span { file, start: 0, end: 0 };
     if text.len() > MAX_FILE_BYTES {
-        let message = format!("the file has {} bytes, more than the {MAX_FILE_BYTES} that are read", text.len());
+        let message = format!(
+            "the file has {} bytes, more than the {MAX_FILE_BYTES} that are read",
+            text.len()
+        );
         found.push(Diagnostic::error(codes::TOO_LARGE, start, message).help("split the file: see `include:`"));
         return None;
     }
-    let mut build = Build { file, text, found, open: Vec::new(), anchors: HashMap::new(), root: None, nodes: 0, aliased: 0 };
+    let mut build = Build {
+        file,
+        text,
+        found,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        root: None,
+        nodes: 0,
+        aliased: 0,
+    };
     let options = yaml::options! { emit_comments: false };
     for event in Parser::new_from_str_with_options(text, options) {
         let stop = match event {
@@ -43,7 +55,14 @@ pub(crate) fn parse(text: &str, file: u32, found: &mut Vec<Diagnostic>) -> Optio
             return None;
         }
     }
-    Some(build.root.unwrap_or(Node { span: Span { start: text.len() as u32, end: text.len() as u32, file }, kind: Kind::Null }))
+    Some(build.root.unwrap_or(Node {
+        span: Span {
+            start: text.len() as u32,
+            end: text.len() as u32,
+            file,
+        },
+        kind: Kind::Null,
+    }))
 }
 
 /// Reads plain data written as YAML or JSON: a file of inputs, or the value of `--input NAME=TEXT` for a list or a map.
@@ -57,11 +76,23 @@ pub fn parse_value(text: &str) -> Option<serde_json::Value> {
 fn failure(error: &yaml::ScanError, text: &str, file: u32) -> Box<Diagnostic> {
     let info = error.info();
     let message = info.lines().next().unwrap_or_default().trim().trim_end_matches('.');
-    let at = error.marker().byte_offset().unwrap_or_else(|| offset_of(error.marker(), text)).min(text.len());
+    let at = error
+        .marker()
+        .byte_offset()
+        .unwrap_or_else(|| offset_of(error.marker(), text))
+        .min(text.len());
     let at = (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    let rest = text[at..].chars().next().filter(|c| !c.is_control()).map_or(0, char::len_utf8);
+    let rest = text[at..]
+        .chars()
+        .next()
+        .filter(|c| !c.is_control())
+        .map_or(0, char::len_utf8);
     // A file has at most 16 MiB.
-    let span = Span { file, start: at as u32, end: (at + rest) as u32 };
+    let span = Span {
+        file,
+        start: at as u32,
+        end: (at + rest) as u32,
+    };
     let found = Diagnostic::error(codes::NOT_YAML, span, format!("the file is not YAML: {message}"));
     let line = text[..at].rsplit('\n').next().unwrap_or_default();
     if line.contains('\t') || text[at..].starts_with('\t') {
@@ -72,7 +103,11 @@ fn failure(error: &yaml::ScanError, text: &str, file: u32) -> Box<Diagnostic> {
 
 /// The offset of a line and column, for places whose bytes the crate does not say.
 fn offset_of(marker: &yaml::Marker, text: &str) -> usize {
-    let before: usize = text.split_inclusive('\n').take(marker.line().saturating_sub(1)).map(str::len).sum();
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(marker.line().saturating_sub(1))
+        .map(str::len)
+        .sum();
     let rest = text[before..].chars().take(marker.col()).take_while(|c| *c != '\n');
     before + rest.map(char::len_utf8).sum::<usize>()
 }
@@ -129,14 +164,18 @@ impl Build<'_> {
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
                 let found = Diagnostic::error(codes::NOT_YAML, span, "the file has more than one YAML document");
-                return Err(Box::new(found.help("remove `---` and what follows it: a file is one pipeline")));
+                return Err(Box::new(
+                    found.help("remove `---` and what follows it: a file is one pipeline"),
+                ));
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(span)?;
                 let kind = self.scalar(&text, style, tag.as_deref(), span);
                 self.finish(Node { span, kind }, anchor, 1, 0);
             }
-            Event::SequenceStart(_, anchor, tag) => self.begin(span, anchor, tag.as_deref(), OpenKind::List(Vec::new()))?,
+            Event::SequenceStart(_, anchor, tag) => {
+                self.begin(span, anchor, tag.as_deref(), OpenKind::List(Vec::new()))?
+            }
             Event::MappingStart(_, anchor, tag) => {
                 self.begin(span, anchor, tag.as_deref(), OpenKind::Map(OpenMap::default()))?;
             }
@@ -151,7 +190,11 @@ impl Build<'_> {
         let range = at.byte_range().unwrap_or(0..0);
         let end = range.end.min(self.text.len());
         // A file has at most 16 MiB.
-        Span { file: self.file, start: range.start.min(end) as u32, end: end as u32 }
+        Span {
+            file: self.file,
+            start: range.start.min(end) as u32,
+            end: end as u32,
+        }
     }
 
     fn too_large(&self, span: Span) -> Box<Diagnostic> {
@@ -161,7 +204,11 @@ impl Build<'_> {
 
     fn count(&mut self, span: Span) -> Stop {
         self.nodes += 1;
-        if self.nodes > MAX_NODES { Err(self.too_large(span)) } else { Ok(()) }
+        if self.nodes > MAX_NODES {
+            Err(self.too_large(span))
+        } else {
+            Ok(())
+        }
     }
 
     fn begin(&mut self, span: Span, anchor: usize, tag: Option<&Tag>, kind: OpenKind) -> Stop {
@@ -172,12 +219,25 @@ impl Build<'_> {
         if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) {
             self.refuse_tag(tag, span);
         }
-        self.open.push(Open { start: span.start, anchor, nodes: self.nodes, depth: 1, kind });
+        self.open.push(Open {
+            start: span.start,
+            anchor,
+            nodes: self.nodes,
+            depth: 1,
+            kind,
+        });
         Ok(())
     }
 
     fn end(&mut self, at: Span) {
-        let Some(Open { start, anchor, nodes, depth, kind }) = self.open.pop() else {
+        let Some(Open {
+            start,
+            anchor,
+            nodes,
+            depth,
+            kind,
+        }) = self.open.pop()
+        else {
             return;
         };
         let (kind, last) = match kind {
@@ -193,13 +253,24 @@ impl Build<'_> {
         // A block ends where the next thing begins: its last value is the better end.
         let closed = self.text[..at.end as usize].ends_with([']', '}']);
         let end = if closed { at.end } else { last.unwrap_or(at.end) };
-        let node = Node { span: Span { file: self.file, start, end: end.max(start) }, kind };
+        let node = Node {
+            span: Span {
+                file: self.file,
+                start,
+                end: end.max(start),
+            },
+            kind,
+        };
         self.finish(node, anchor, self.nodes - nodes + 1, depth);
     }
 
     fn alias(&mut self, anchor: usize, span: Span) -> Stop {
         let Some(known) = self.anchors.get(&anchor) else {
-            let found = Diagnostic::error(codes::NOT_YAML, span, "the file is not YAML: an alias stands for what it is in");
+            let found = Diagnostic::error(
+                codes::NOT_YAML,
+                span,
+                "the file is not YAML: an alias stands for what it is in",
+            );
             return Err(Box::new(found.help("remove the alias")));
         };
         let (node, nodes, depth) = (known.node.clone(), known.nodes, known.depth);
@@ -215,7 +286,14 @@ impl Build<'_> {
     /// Puts a finished value where it belongs.
     fn finish(&mut self, node: Node, anchor: usize, nodes: usize, depth: usize) {
         if anchor != 0 {
-            self.anchors.insert(anchor, Anchored { node: node.clone(), nodes, depth });
+            self.anchors.insert(
+                anchor,
+                Anchored {
+                    node: node.clone(),
+                    nodes,
+                    depth,
+                },
+            );
         }
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
@@ -233,7 +311,8 @@ impl Build<'_> {
 
     fn refuse_tag(&mut self, tag: &Tag, span: Span) {
         let message = format!("tags such as `{}` are not read", tag.original());
-        self.found.push(Diagnostic::error(codes::WRONG_TYPE, span, message).help("remove the tag"));
+        self.found
+            .push(Diagnostic::error(codes::WRONG_TYPE, span, message).help("remove the tag"));
     }
 
     fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Kind {
@@ -253,7 +332,9 @@ impl Build<'_> {
 
     /// The entries of a map with those that `<<` brings: what the map says itself wins, then the first of them.
     fn merged(&mut self, map: OpenMap) -> Vec<Entry> {
-        let OpenMap { mut entries, merges, .. } = map;
+        let OpenMap {
+            mut entries, merges, ..
+        } = map;
         for merge in merges {
             let sources = match merge.kind {
                 Kind::List(items) => items,
@@ -263,7 +344,8 @@ impl Build<'_> {
                 let Kind::Map(more) = source.kind else {
                     let message = format!("`<<` takes a map, not {}", source.word());
                     let found = Diagnostic::error(codes::WRONG_TYPE, source.span, message);
-                    self.found.push(found.help("write `<<: *NAME`, where `NAME` is the anchor of a map"));
+                    self.found
+                        .push(found.help("write `<<: *NAME`, where `NAME` is the anchor of a map"));
                     continue;
                 };
                 for entry in more {
@@ -291,21 +373,32 @@ fn add_entry(map: &mut OpenMap, key: Node, value: Node, file: &str, found: &mut 
         return;
     }
     let first = if map.entries.len() < SMALL_MAP {
-        map.entries.iter().find(|entry| entry.key.text == text).map(|entry| entry.key.span)
+        map.entries
+            .iter()
+            .find(|entry| entry.key.text == text)
+            .map(|entry| entry.key.span)
     } else {
         if map.seen.is_empty() {
-            map.seen.extend(map.entries.iter().map(|entry| (entry.key.text.clone(), entry.key.span)));
+            map.seen
+                .extend(map.entries.iter().map(|entry| (entry.key.text.clone(), entry.key.span)));
         }
         let first = map.seen.get(&text).copied();
         map.seen.entry(text.clone()).or_insert(key.span);
         first
     };
     match first {
-        None => map.entries.push(Entry { key: Name { text, span: key.span }, value }),
+        None => map.entries.push(Entry {
+            key: Name { text, span: key.span },
+            value,
+        }),
         Some(first) => found.push(
-            Diagnostic::error(codes::DUPLICATE_KEY, key.span, format!("the key `{text}` is there twice"))
-                .label(first, "first here")
-                .help("remove one of them, or give it another name"),
+            Diagnostic::error(
+                codes::DUPLICATE_KEY,
+                key.span,
+                format!("the key `{text}` is there twice"),
+            )
+            .label(first, "first here")
+            .help("remove one of them, or give it another name"),
         ),
     }
 }
@@ -327,7 +420,11 @@ fn number(text: &str) -> Option<Number> {
         return None;
     }
     let based = |digits: &str, radix| {
-        digits.bytes().all(|b| b.is_ascii_alphanumeric()).then(|| u64::from_str_radix(digits, radix).ok()).flatten()
+        digits
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric())
+            .then(|| u64::from_str_radix(digits, radix).ok())
+            .flatten()
     };
     if let Some(digits) = text.strip_prefix("0x") {
         return based(digits, 16).map(Number::from);
@@ -345,7 +442,9 @@ fn number(text: &str) -> Option<Number> {
             return Some(x.into());
         }
     }
-    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
+    let (mantissa, exponent) = unsigned
+        .split_once(['e', 'E'])
+        .map_or((unsigned, None), |(m, e)| (m, Some(e)));
     let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, ""), |parts| parts);
     let has_digits = !whole.is_empty() || !fraction.is_empty();
     let exponent_fits = exponent.is_none_or(|e| {
@@ -353,7 +452,8 @@ fn number(text: &str) -> Option<Number> {
         !digits.is_empty() && is_digits(digits)
     });
     let fits = has_digits && is_digits(whole) && is_digits(fraction) && exponent_fits;
-    fits.then(|| text.parse::<f64>().ok().and_then(Number::from_f64)).flatten()
+    fits.then(|| text.parse::<f64>().ok().and_then(Number::from_f64))
+        .flatten()
 }
 
 #[cfg(test)]
@@ -419,7 +519,8 @@ mod tests {
     // for what they are in are refused.
     #[test]
     fn merges_and_aliases_are_what_yaml_says() {
-        let (node, found) = nodes("a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\nd: *a\ne: {'<<': 1}\n");
+        let (node, found) =
+            nodes("a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\nd: *a\ne: {'<<': 1}\n");
         assert_eq!(found, []);
         let data = node.unwrap().to_data();
         assert_eq!(data["c"], serde_json::json!({ "x": 3, "y": 1, "z": 2 }));

@@ -14,9 +14,15 @@ use airtight_pipeline::{CelEvaluator, PlanRequest, check, parse, plan};
 use proptest::prelude::*;
 
 fn corpus(target: &str) -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
-    let texts = fs::read_dir(folder).unwrap().map(|entry| fs::read(entry.unwrap().path()).unwrap());
-    texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fuzz/corpus")
+        .join(target);
+    let texts = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| fs::read(entry.unwrap().path()).unwrap());
+    texts
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .collect()
 }
 
 fn try_pipeline(text: &str) {
@@ -25,7 +31,11 @@ fn try_pipeline(text: &str) {
     let (checked, found) = check(&parsed, &catalog::Invented);
     for label in found.iter().flat_map(|diagnostic| &diagnostic.labels) {
         let file = &parsed.files[label.span.file as usize].text;
-        assert!(file.get(label.span.start as usize..label.span.end as usize).is_some(), "{:?} {text:?}", label.span);
+        assert!(
+            file.get(label.span.start as usize..label.span.end as usize).is_some(),
+            "{:?} {text:?}",
+            label.span
+        );
     }
     if let Some(checked) = checked {
         let _ = plan(&checked, &PlanRequest::default());

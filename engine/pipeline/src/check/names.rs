@@ -1,6 +1,7 @@
 //! The names of a pipeline: steps, sources, inputs and stages of all files together. Not here: what refers to them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use airtight_model::plan::PlannedSource;
 use airtight_model::{Diagnostic, Span};
@@ -25,7 +26,7 @@ impl<'a> Check<'a> {
                 }
                 self.step_at.insert(&decl.name.text, self.steps.len());
                 self.steps.push(CheckedStep {
-                    decl: decl.clone(),
+                    decl: Arc::clone(decl),
                     file,
                     uses: Uses::Unknown,
                     call: Call::Unknown,

@@ -1,5 +1,7 @@
 //! Nodes to a step. Not here: looking up what it refers to.
 
+use std::sync::Arc;
+
 use airtight_model::plan::When;
 use airtight_model::step::{DEFAULT_CLOCK_BASE, Limits, Outcome};
 use airtight_model::{Diagnostic, Span};
@@ -29,11 +31,11 @@ const WHEN: [(&str, When); 3] = [
 ];
 
 impl Lower<'_> {
-    pub(super) fn step(&mut self, name: &Name, node: &Node) -> Option<Step> {
+    pub(super) fn step(&mut self, name: &Name, node: &Node) -> Option<Arc<Step>> {
         let mut step = empty_step(name);
         // A step that cannot be read is a step still: what refers to it is not wrong too.
         let Some(entries) = self.map(node, "a step") else {
-            return Some(step);
+            return Some(Arc::new(step));
         };
         for entry in entries {
             if !self.step_call(&mut step, entry) && !self.step_place(&mut step, entry) {
@@ -44,7 +46,7 @@ impl Lower<'_> {
             let message = format!("the step `{}` does not say which component it runs", name.text);
             self.missing(name.span, &message, "uses: std/NAME");
         }
-        Some(step)
+        Some(Arc::new(step))
     }
 
     /// The keys that say what runs and how it is called.
