@@ -218,10 +218,10 @@ fn producers(bytes: &[u8]) -> Result<Vec<String>, InspectError> {
     let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| refused(error.message(), ""))?;
-        if let Payload::CustomSection(section) = payload {
-            if let KnownCustom::Producers(reader) = section.as_known() {
-                add_producers(reader, &mut found);
-            }
+        if let Payload::CustomSection(section) = payload
+            && let KnownCustom::Producers(reader) = section.as_known()
+        {
+            add_producers(reader, &mut found);
         }
     }
     found.sort();

@@ -62,24 +62,24 @@ pub struct Ran {
 
 /// How an attempt ended, with what only the host knows.
 struct Ended {
-    verdict: Verdict,
+    verdict: Box<Verdict>,
     lost: Option<BlobDigest>,
 }
 
 impl Ended {
     fn of_store(error: &StoreError) -> Self {
-        Self { verdict: Verdict::errored(error.to_string()), lost: error.lost_blob() }
+        Self { verdict: Box::new(Verdict::errored(error.to_string())), lost: error.lost_blob() }
     }
 
     fn of_load(error: &LoadError) -> Self {
         let lost = if let LoadError::Store(error) = error { error.lost_blob() } else { None };
-        Self { verdict: Verdict::errored(error.to_string()), lost }
+        Self { verdict: Box::new(Verdict::errored(error.to_string())), lost }
     }
 }
 
 impl From<Verdict> for Ended {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict, lost: None }
+        Self { verdict: Box::new(verdict), lost: None }
     }
 }
 
@@ -241,7 +241,7 @@ async fn call(store: &mut wasmtime::Store<State>, loaded: &Loaded, request: &Ste
 
 /// The report of an attempt that never had a guest.
 fn bare(ended: Ended) -> Ran {
-    Ran { report: report(ended.verdict, Kept::default()), lost: ended.lost, warning: None }
+    Ran { report: report(*ended.verdict, Kept::default()), lost: ended.lost, warning: None }
 }
 
 fn report(verdict: Verdict, kept: Kept) -> StepReport {

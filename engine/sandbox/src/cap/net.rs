@@ -13,6 +13,7 @@ use crate::state::State;
 
 /// The answer of a name lookup. None is ever made: lookups are refused.
 #[derive(Debug)]
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
 pub enum ResolveAddressStream {}
 
 /// Marks this capability in a linker.

@@ -81,10 +81,10 @@ impl Waiting {
 impl PollView<'_> {
     async fn wait(&mut self, waiting: &Waiting) -> wasmtime::Result<Vec<u32>> {
         let mut ready = Vec::new();
-        if !waiting.others.is_empty() {
-            if let Some(answer) = self.table.poll(waiting.handles()).now_or_never() {
-                ready = waiting.positions(answer?);
-            }
+        if !waiting.others.is_empty()
+            && let Some(answer) = self.table.poll(waiting.handles()).now_or_never()
+        {
+            ready = waiting.positions(answer?);
         }
         if ready.is_empty() && !self.elapsed(waiting) {
             ready = self.pass_time(waiting).await?;
