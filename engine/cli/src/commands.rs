@@ -1,5 +1,7 @@
 //! The commands: one module each, and what they share. Not here: the arguments' types (`args`).
 
+mod artifact;
+mod cache;
 mod explain;
 mod graph;
 mod init;
@@ -74,7 +76,8 @@ pub(crate) fn dispatch(command: Command, settings: Settings) -> Result<(), Failu
         Command::Validate(args) => validate::validate(&context, &args),
         Command::Init(args) => init::init(&context, &args),
         Command::Schema(args) => schema::schema(&context, &args),
-        Command::Artifact(_) | Command::Cache(_) => Err(Failure::bug("")),
+        Command::Artifact(command) => artifact::artifact(&context, &command),
+        Command::Cache(command) => cache::cache(&context, &command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "airtight", &mut script);

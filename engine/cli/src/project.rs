@@ -126,6 +126,13 @@ fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
     })
 }
 
+/// The end of the names of a pipeline's runs, which tells them from those of other pipelines in the store.
+pub(crate) fn run_suffix(file: &Path) -> Result<String, Failure> {
+    let file = file.canonicalize().map_err(|error| unreadable("pipeline file", file, &error))?;
+    let digest = airtight_model::BlobDigest::of(file.as_os_str().as_encoded_bytes());
+    Ok(format!("-{}", digest.short()))
+}
+
 /// What the arguments ask of the pipeline.
 fn request(folder: &Path, select: &SelectArgs) -> Result<PlanRequest, Failure> {
     let mut inputs = Vec::new();

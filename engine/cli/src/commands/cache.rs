@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::Path;
 
-use airtight_store::Store;
+use airtight_store::{Archived, Store, SweepLimits};
 
 use crate::args::CacheCommand;
 use crate::commands::Context;
@@ -23,4 +23,94 @@ pub(crate) fn cache(context: &Context, command: &CacheCommand) -> Result<(), Fai
         CacheCommand::Export { to } => export(store, &context.settings.folder.join(to)),
         CacheCommand::Import { from } => import(store, &context.settings.folder.join(from)),
     }
+}
+
+/// A size for people: `512 bytes`, `3.4 MiB`.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} bytes");
+    }
+    let mut tenths = bytes.saturating_mul(10) / 1024;
+    let mut unit = 0;
+    while tenths >= 10 * 1024 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+fn stats(context: &Context, store: &Store) -> Result<(), Failure> {
+    let stats = store.stats().map_err(Failure::store)?;
+    let folder = context.settings.store.as_ref().map_err(Clone::clone)?;
+    let text = format!(
+        "store    {}\nblobs    {} small, {} large, {}\nindex    {}\nresults  {}\nruns     {}",
+        escape::line(&folder.to_string_lossy()),
+        stats.small_blobs,
+        stats.large_blobs,
+        size(stats.blob_bytes),
+        size(stats.index_bytes),
+        stats.results,
+        stats.runs,
+    );
+    output::data_line(&text).map_err(Failure::closed_output)
+}
+
+fn sweep(store: &Store, keep: u64) -> Result<(), Failure> {
+    let swept = store.sweep(SweepLimits { max_bytes: keep }).map_err(Failure::store)?;
+    let (freed, kept) = (size(swept.freed_bytes), size(swept.kept_bytes));
+    output::note(&format!("freed {freed}, removed {} results, kept {kept}", swept.removed_results));
+    Ok(())
+}
+
+fn verify(store: &Store) -> Result<(), Failure> {
+    let verified = store.verify().map_err(Failure::store)?;
+    for problem in &verified.problems {
+        output::data_line(&escape::line(problem)).map_err(Failure::closed_output)?;
+    }
+    let (blobs, records) = (verified.blobs, verified.records);
+    match verified.problems.len() {
+        0 => {
+            output::note(&format!("all is well: {blobs} blobs and {records} records are what they should be"));
+            Ok(())
+        }
+        count => {
+            let was = if count == 1 { "1 was".to_owned() } else { format!("{count} were") };
+            output::note(&format!("{was} altered and set aside, of {blobs} blobs and {records} records"));
+            output::note("  help: nothing to do: the next run makes again what it needs");
+            Err(Failure::reported(ErrorClass::Infra))
+        }
+    }
+}
+
+fn say(verb: &str, archived: &Archived) {
+    output::note(&format!("{verb} {} results and {} blobs, {}", archived.results, archived.blobs, size(archived.bytes)));
+}
+
+fn export(store: &Store, to: &Path) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::infra("U0010", format!("cannot write {}: {error}", shown(to)));
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let beside = to.with_file_name(format!(".airtight-{name}-{}", std::process::id()));
+    let written = (|| {
+        let mut file = BufWriter::with_capacity(1 << 20, File::create(&beside).map_err(failed)?);
+        let archived = store.export_archive(&mut file).map_err(Failure::store)?;
+        file.flush().and_then(|()| file.get_ref().sync_all()).map_err(failed)?;
+        std::fs::rename(&beside, to).map_err(failed)?;
+        Ok(archived)
+    })();
+    if written.is_err() {
+        // What is half written is no archive; the error that is told is the first one.
+        let _ = std::fs::remove_file(&beside);
+    }
+    say("wrote", &written?);
+    Ok(())
+}
+
+fn import(store: &Store, from: &Path) -> Result<(), Failure> {
+    let file = File::open(from)
+        .map_err(|error| Failure::user("U0003", format!("cannot read {}: {error}", shown(from))))?;
+    let archived = store.import_archive(BufReader::with_capacity(1 << 20, file)).map_err(Failure::store)?;
+    say("took over", &archived);
+    output::note("  every blob was checked; the results are believed on the word of the one who exported them");
+    Ok(())
 }

@@ -13,7 +13,7 @@ use crate::catalog::FileCatalog;
 use crate::commands::Context;
 use crate::display::{Fanout, JUnit, JsonLines, Text, TextOptions};
 use crate::failure::{ErrorClass, Failure};
-use crate::project::Project;
+use crate::project::{Project, run_suffix};
 use crate::runner::{self, BuiltComponents};
 use crate::settings::shown;
 use crate::watch;
@@ -114,7 +114,7 @@ pub(crate) fn services(
 /// The options of a run.
 pub(crate) fn options(project: &Project, args: &RunArgs, verbose: u8) -> RunOptions {
     RunOptions {
-        run: new_run(),
+        run: new_run(project),
         root: project.root.clone(),
         identity: project.identity(),
         jobs: jobs(args),
@@ -126,10 +126,11 @@ pub(crate) fn options(project: &Project, args: &RunArgs, verbose: u8) -> RunOpti
     }
 }
 
-/// A name that sorts by time.
-fn new_run() -> RunId {
+/// A name that sorts by time and ends with the pipeline's suffix.
+fn new_run(project: &Project) -> RunId {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    RunId(format!("{:012x}-{:x}", now.as_millis(), std::process::id()))
+    let suffix = run_suffix(&project.file).unwrap_or_default();
+    RunId(format!("{:012x}-{:x}{suffix}", now.as_millis(), std::process::id()))
 }
 
 struct Subscribers {

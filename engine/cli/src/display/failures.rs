@@ -46,7 +46,9 @@ impl LastLines {
         }
         out.extend(lines.iter().map(|line| format!("  {} {}", paint.dim("│"), escape::line(line))));
         if let Some(cause) = &end.cause {
-            out.push(format!("  {}: {}", paint.red("cause"), escape::line(cause)));
+            let mut lines = cause.lines();
+            out.push(format!("  {}: {}", paint.red("cause"), escape::line(lines.next().unwrap_or_default())));
+            out.extend(lines.map(|line| format!("    {}", escape::line(line))));
         }
         for line in end.help.iter().flat_map(|help| help.lines()) {
             out.push(format!("  {}: {}", paint.cyan("help"), escape::line(line)));

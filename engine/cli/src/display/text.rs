@@ -121,7 +121,7 @@ impl Text {
                 self.say(state, &line);
             }
         } else if self.wants_lines() {
-            self.say(state, &format!("start    {}{again} ({})", escape::line(step), escape::line(reason)));
+            self.say(state, &format!("start     {}{again} ({})", escape::line(step), escape::line(reason)));
         }
     }
 
@@ -171,7 +171,7 @@ impl Text {
         if end.allow_failure && end.outcome != Outcome::Succeeded {
             notes.push("failure allowed".to_owned());
         }
-        format!("{word}{} {}", self.paint.bold(&escape::line(&end.step)), self.paint.dim(&notes.join(", ")))
+        format!("{word} {} {}", self.paint.bold(&escape::line(&end.step)), self.paint.dim(&notes.join(", ")))
     }
 
     fn ended(&self, state: &mut State, summary: &RunSummary) {
