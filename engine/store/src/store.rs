@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use airtight_model::{BlobDigest, Tree, TreeDigest};
 
@@ -57,7 +58,13 @@ pub(crate) struct Inner {
     pub(crate) driver: Box<dyn Driver>,
     pub(crate) clock: fn() -> u64,
     pub(crate) trees: Mutex<TreeCache>,
+    /// The store's generation, as it was lately.
+    generation: Mutex<Option<(Instant, u64)>>,
 }
+
+/// How old a generation may be that is believed. Another process that sets a blob aside is noticed later; until then a
+/// hit may name that blob, which is noticed when it is read.
+const GENERATION_AGE: Duration = Duration::from_millis(50);
 
 impl Drop for Inner {
     fn drop(&mut self) {
@@ -104,6 +111,7 @@ impl Store {
                 driver,
                 clock: options.clock,
                 trees: Mutex::default(),
+                generation: Mutex::default(),
             }),
         }
     }
@@ -343,15 +351,24 @@ impl Inner {
 
     /// The number that is another one whenever a blob may have gone.
     pub(crate) fn generation(&self) -> Result<u64, StoreError> {
+        let mut known = self.generation.lock().expect("no one panics while holding the lock");
+        if let Some((since, generation)) = *known
+            && since.elapsed() < GENERATION_AGE
+        {
+            return Ok(generation);
+        }
         let record = self.record(Kind::Meta, b"generation")?;
-        Ok(record
+        let generation = record
             .and_then(|bytes| bytes.try_into().ok())
-            .map_or(0, u64::from_le_bytes))
+            .map_or(0, u64::from_le_bytes);
+        *known = Some((Instant::now(), generation));
+        Ok(generation)
     }
 
     pub(crate) fn new_generation(&self) -> Result<(), StoreError> {
         // Random, so that two processes never choose the same one for two states.
         self.put_record(Kind::Meta, b"generation", &random().to_le_bytes())?;
+        *self.generation.lock().expect("no one panics while holding the lock") = None;
         self.driver.flush(false)
     }
 }

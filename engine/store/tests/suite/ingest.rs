@@ -288,7 +288,7 @@ fn what_cannot_be_in_a_source_is_told_with_what_mends_it() {
 fn a_file_without_read_permission_is_told() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), "secret", "x");
-    std::fs::set_permissions(dir.path().join("secret"), std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(dir.path().join("secret"), std::fs::Permissions::from_mode(0o000)).unwrap();
     let found = PLAIN.ingest(&Store::memory(), dir.path());
     if std::fs::read(dir.path().join("secret")).is_err() {
         let error = found.unwrap_err();

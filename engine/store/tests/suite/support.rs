@@ -6,7 +6,7 @@ use airtight_model::step::DEFAULT_CLOCK_BASE;
 use airtight_model::*;
 use airtight_store::{OpenOptions, Store};
 
-pub fn bytes(len: usize, seed: u32) -> Vec<u8> {
+pub(crate) fn bytes(len: usize, seed: u32) -> Vec<u8> {
     let mut x = seed.wrapping_mul(0x9e37_79b2) | 1;
     (0..len)
         .map(|_| {
@@ -19,24 +19,24 @@ pub fn bytes(len: usize, seed: u32) -> Vec<u8> {
 }
 
 /// A store on disk in a folder of its own.
-pub struct OnDisk {
-    pub store: Store,
-    pub folder: tempfile::TempDir,
+pub(crate) struct OnDisk {
+    pub(crate) store: Store,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl OnDisk {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("store"), OpenOptions::default()).unwrap();
         Self { store, folder }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("store")
     }
 
     /// Closes the store and opens it again, so that nothing is in memory.
-    pub fn reopen(self) -> Self {
+    pub(crate) fn reopen(self) -> Self {
         let path = self.path();
         drop(self.store);
         Self {
@@ -47,7 +47,7 @@ impl OnDisk {
 }
 
 /// All files below a folder.
-pub fn files(path: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(path).into_iter().flatten() {
         let path = entry.unwrap().path();
@@ -62,7 +62,7 @@ pub fn files(path: &Path) -> Vec<PathBuf> {
 }
 
 /// Puts a file.
-pub fn file(store: &Store, text: &str) -> Node {
+pub(crate) fn file(store: &Store, text: &str) -> Node {
     let blob = store.put_blob(text.as_bytes()).unwrap();
     Node::File {
         blob,
@@ -72,7 +72,7 @@ pub fn file(store: &Store, text: &str) -> Node {
 }
 
 /// Puts a folder of (path, text) pairs; a path that ends in `/` is an empty folder, a text `-> x` a link.
-pub fn folder(store: &Store, files: &[(&str, &str)]) -> Node {
+pub(crate) fn folder(store: &Store, files: &[(&str, &str)]) -> Node {
     let mut entries: Vec<TreeEntry> = Vec::new();
     let mut below: Vec<(String, Vec<(&str, &str)>)> = Vec::new();
     for (path, text) in files {
@@ -108,7 +108,7 @@ pub fn folder(store: &Store, files: &[(&str, &str)]) -> Node {
 }
 
 /// What is at a path of a folder.
-pub fn at(store: &Store, node: &Node, path: &str) -> Option<Node> {
+pub(crate) fn at(store: &Store, node: &Node, path: &str) -> Option<Node> {
     path.split('/').try_fold(node.clone(), |node, name| match node {
         Node::Directory(tree) => store.tree(&tree).unwrap().get(name).cloned(),
         _ => None,
@@ -116,7 +116,7 @@ pub fn at(store: &Store, node: &Node, path: &str) -> Option<Node> {
 }
 
 /// Every path of a folder with its file's text, its link's target, or `/`.
-pub fn list(store: &Store, node: &Node) -> Vec<(String, String)> {
+pub(crate) fn list(store: &Store, node: &Node) -> Vec<(String, String)> {
     fn walk(store: &Store, node: &Node, path: String, out: &mut Vec<(String, String)>) {
         match node {
             Node::Symlink(target) => out.push((path, format!("-> {target}"))),
@@ -137,7 +137,7 @@ pub fn list(store: &Store, node: &Node) -> Vec<(String, String)> {
     out
 }
 
-pub fn request(mounts: Vec<(&str, Node)>) -> StepRequest {
+pub(crate) fn request(mounts: Vec<(&str, Node)>) -> StepRequest {
     StepRequest {
         component: BlobDigest::of(b"component"),
         adapter: None,
@@ -162,11 +162,11 @@ pub fn request(mounts: Vec<(&str, Node)>) -> StepRequest {
     }
 }
 
-pub fn action(mounts: Vec<(&str, Node)>) -> Action {
+pub(crate) fn action(mounts: Vec<(&str, Node)>) -> Action {
     Action::new(&request(mounts))
 }
 
-pub fn result(outputs: Vec<(&str, Node)>) -> ActionResult {
+pub(crate) fn result(outputs: Vec<(&str, Node)>) -> ActionResult {
     ActionResult {
         outputs: outputs
             .into_iter()
@@ -182,7 +182,7 @@ pub fn result(outputs: Vec<(&str, Node)>) -> ActionResult {
     }
 }
 
-pub fn observe(path: &str, fact: Fact) -> Observation {
+pub(crate) fn observe(path: &str, fact: Fact) -> Observation {
     Observation {
         mount: 0,
         path: path.to_owned(),
@@ -190,7 +190,7 @@ pub fn observe(path: &str, fact: Fact) -> Observation {
     }
 }
 
-pub fn content(store: &Store, node: &Node, path: &str) -> Observation {
+pub(crate) fn content(store: &Store, node: &Node, path: &str) -> Observation {
     match at(store, node, path) {
         Some(Node::File { blob, .. }) => observe(path, Fact::Content(blob)),
         other => panic!("{path} is {other:?}"),
