@@ -19,7 +19,7 @@ fn pipeline(count: usize, expressions: bool) -> String {
         let value = if expressions { "${inputs.level + 1}" } else { "3" };
         write!(text, "  s{i}:\n    uses: ./tools/clang.wasm\n    mounts:\n      /src: {{ source: app, paths: [ \"src/{i}/**\" ] }}\n").unwrap();
         if i > 0 {
-            write!(text, "      /before: s{}.out\n", i - 1).unwrap();
+            writeln!(text, "      /before: s{}.out", i - 1).unwrap();
         }
         write!(
             text,

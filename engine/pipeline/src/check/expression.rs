@@ -19,13 +19,16 @@ use crate::template::Expression;
 /// How many expressions are kept; beyond it the keeping starts anew.
 const MAX_KEPT: usize = 20_000;
 
+/// An expression that has been read, or why it cannot be.
+type Program = Arc<Result<Compiled, Rejected>>;
+
 /// Expressions that have been read, by their text.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Programs(Arc<Mutex<HashMap<String, Arc<Result<Compiled, Rejected>>>>>);
+pub(crate) struct Programs(Arc<Mutex<HashMap<String, Program>>>);
 
 impl Programs {
     /// Reads an expression, or remembers it.
-    pub(crate) fn get(&self, text: &str) -> Arc<Result<Compiled, Rejected>> {
+    pub(crate) fn get(&self, text: &str) -> Program {
         // A poisoned map is still a map: entries are put in whole.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = kept.get(text) {
@@ -97,11 +100,7 @@ pub(crate) fn narrow(expression: &Expression, word: &str) -> Span {
 
 impl Check<'_> {
     /// Checks an expression; what is wrong is reported.
-    pub(super) fn expression(
-        &self,
-        expression: &Expression,
-        place: &Place<'_>,
-    ) -> Option<Arc<Result<Compiled, Rejected>>> {
+    pub(super) fn expression(&self, expression: &Expression, place: &Place<'_>) -> Option<Program> {
         let program = self.programs.get(&expression.text);
         let compiled = match &*program {
             Ok(compiled) => compiled,
