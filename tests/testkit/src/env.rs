@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 pub struct TestEnv {
     root: tempfile::TempDir,
     program: PathBuf,
+    /// The folder for native code that tests share; none: the home's own.
+    state: Option<PathBuf>,
 }
 
 /// What a run of the program printed, and how it ended.
@@ -59,7 +61,20 @@ impl TestEnv {
         for folder in ["project", "home"] {
             fs::create_dir(root.path().join(folder)).expect("a folder can be made");
         }
-        Self { root, program: program.into() }
+        Self { root, program: program.into(), state: None }
+    }
+
+    /// Shares native code with other tests, so that a guest is compiled once for all of them.
+    #[must_use]
+    pub fn sharing_native_code(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.state = Some(folder.into());
+        self
+    }
+
+    /// Copies a file from elsewhere into the project.
+    pub fn copy(&self, from: &Path, to: &str) -> &Self {
+        let content = fs::read(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+        self.write(to, content)
     }
 
     /// The project's folder.
@@ -92,6 +107,9 @@ impl TestEnv {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.project()).env_clear();
         command.env("HOME", self.root.path().join("home")).env("PATH", "/usr/bin:/bin");
+        if let Some(state) = &self.state {
+            command.env("XDG_STATE_HOME", state);
+        }
         command.stdin(Stdio::null());
         command
     }

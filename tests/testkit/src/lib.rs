@@ -1,6 +1,12 @@
-//! The test kit: a hermetic surrounding for the real program, and snapshots of all that it prints. Not here: any test, and
-//! anything that the product uses.
+//! The test kit: a hermetic surrounding for the real program, guests to run in it, and golden files of what comes of it. Not here: any
+//! test, and anything that the product uses.
 
 mod env;
+mod fixture;
+mod golden;
+mod process;
 
 pub use env::{Run, TestEnv};
+pub use fixture::{component, preview1_module};
+pub use golden::assert_golden;
+pub use process::{End, Process};
