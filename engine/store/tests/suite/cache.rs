@@ -17,7 +17,7 @@ fn publish(store: &Store, input: &Node) -> ActionResult {
     };
     let result = result(vec![("out", file(store, "compiled"))]);
     let outcome = store
-        .publish(&action(vec![("/work", input.clone())]), &reads, &result, "build")
+        .publish(&action(vec![("/code", input.clone())]), &reads, &result, "build")
         .unwrap();
     assert_eq!(outcome, PublishOutcome::Published);
     result
@@ -46,12 +46,12 @@ fn the_same_action_is_a_full_hit() {
     for store in [Store::memory(), OnDisk::new().store] {
         let input = folder(&store, BASE);
         assert_eq!(
-            reason(&store, &action(vec![("/work", input.clone())])),
+            reason(&store, &action(vec![("/code", input.clone())])),
             MissReason::NeverRan
         );
         let result = publish(&store, &input);
         assert_eq!(
-            store.lookup(&action(vec![("/work", input)]), "build").unwrap(),
+            store.lookup(&action(vec![("/code", input)]), "build").unwrap(),
             Lookup::Full(result)
         );
     }
@@ -63,7 +63,7 @@ fn a_change_to_what_was_not_read_is_a_narrow_hit() {
     let store = Store::memory();
     let result = publish(&store, &folder(&store, BASE));
     let changed = action(vec![(
-        "/work",
+        "/code",
         folder(
             &store,
             &[("src/main.c", "int main"), ("docs/a.md", "hello!"), ("new", "x")],
@@ -79,24 +79,24 @@ fn a_change_to_what_was_read_is_a_miss_that_names_it() {
     let cases: &[(&[(&str, &str)], &str)] = &[
         (
             &[("src/main.c", "int main()"), ("docs/a.md", "hello")],
-            "`/work/src/main.c` changed",
+            "`/code/src/main.c` changed",
         ),
-        (&[("src/other.c", "int main")], "`/work/src/main.c` is gone"),
+        (&[("src/other.c", "int main")], "`/code/src/main.c` is gone"),
         (
             &[("src/main.c", "int main"), ("src/config.h", "new")],
-            "`/work/src/config.h` is new",
+            "`/code/src/config.h` is new",
         ),
-        (&[("src", "now a file")], "`/work/src` is no longer a folder"),
-        (&[("docs/a.md", "hello")], "`/work/src` is gone"),
+        (&[("src", "now a file")], "`/code/src` is no longer a folder"),
+        (&[("docs/a.md", "hello")], "`/code/src` is gone"),
         (
             &[("src/main.c", "-> other.c"), ("src/other.c", "int main")],
-            "`/work/src/main.c` changed",
+            "`/code/src/main.c` changed",
         ),
     ];
     for (files, sentence) in cases {
         let store = Store::memory();
         publish(&store, &folder(&store, BASE));
-        let reason = reason(&store, &action(vec![("/work", folder(&store, files))]));
+        let reason = reason(&store, &action(vec![("/code", folder(&store, files))]));
         assert_eq!(reason.to_string(), *sentence);
         assert_eq!(reason.word(), "input");
     }
@@ -186,7 +186,7 @@ fn a_change_to_the_step_itself_is_told_by_field() {
     let store = Store::memory();
     let input = folder(&store, BASE);
     publish(&store, &input);
-    let base = || request(vec![("/work", input.clone())]);
+    let base = || request(vec![("/code", input.clone())]);
     let mut env = base();
     env.env[0].1 = "de".to_owned();
     let mut args = base();
@@ -194,7 +194,7 @@ fn a_change_to_the_step_itself_is_told_by_field() {
     let mut component = base();
     component.component = BlobDigest::of(b"other");
     let mut both = base();
-    both.cwd = "/work".to_owned();
+    both.cwd = "/code".to_owned();
     both.env.push(("A".to_owned(), "b".to_owned()));
     for (request, sentence) in [
         (env, "the variable `LANG` changed"),
@@ -209,7 +209,7 @@ fn a_change_to_the_step_itself_is_told_by_field() {
     moved.mounts[0].writable = true;
     assert_eq!(
         reason(&store, &Action::new(&moved)).to_string(),
-        "the mount `/work` changed"
+        "the mount `/code` changed"
     );
 }
 
@@ -225,7 +225,7 @@ fn a_result_with_a_lost_blob_is_a_miss() {
                 blob: Some(store.put_blob(b"printed").unwrap()),
                 size: 7,
             };
-            let action = action(vec![("/work", input)]);
+            let action = action(vec![("/code", input)]);
             store.publish(&action, &ReadSet::default(), &result, "build").unwrap();
             store.flush().unwrap();
             assert_eq!(store.lookup(&action, "build").unwrap(), Lookup::Full(result.clone()));
@@ -263,7 +263,7 @@ fn a_second_result_with_other_outputs_is_told() {
     let store = Store::memory();
     let input = folder(&store, BASE);
     let first = publish(&store, &input);
-    let action = action(vec![("/work", input)]);
+    let action = action(vec![("/code", input)]);
     let mut again = first.clone();
     again.usage.duration_us = 99;
     assert_eq!(
@@ -288,7 +288,7 @@ fn several_read_sets_are_kept_newest_first() {
     }
     let with_more = |i: usize| {
         action(vec![(
-            "/work",
+            "/code",
             folder(&store, &[("src/main.c", &format!("v{i}")), ("more", "x")]),
         )])
     };
@@ -310,7 +310,7 @@ fn several_read_sets_are_kept_newest_first() {
 #[test]
 fn a_long_result_is_found() {
     for disk in [OnDisk::new(), OnDisk::new()] {
-        let action = action(vec![("/work", folder(&disk.store, BASE))]);
+        let action = action(vec![("/code", folder(&disk.store, BASE))]);
         let mut result = result(vec![]);
         result.result = Some(Value::String("long ".repeat(100_000)));
         disk.store

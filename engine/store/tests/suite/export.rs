@@ -133,7 +133,7 @@ fn nothing_is_written_outside_of_the_root() {
             "{to}"
         );
     }
-    for to in ["../x", "/tmp/x", "", ".", "a/../../x"] {
+    for to in ["../x", "/absolute/x", "", ".", "a/../../x"] {
         assert!(
             matches!(store.export(&node, &root, to), Err(ExportError::Path { .. })),
             "{to}"
