@@ -76,8 +76,20 @@ impl Canonical for Value {
             0 => Self::Bool(Canonical::decode(from)?),
             1 => Self::Signed(Canonical::decode(from)?),
             2 => Self::Unsigned(Canonical::decode(from)?),
-            3 => Self::F32(f32::from_le_bytes(from.array()?)),
-            4 => Self::F64(f64::from_le_bytes(from.array()?)),
+            3 => {
+                let x = f32::from_le_bytes(from.array()?);
+                if canonical_f32(x).to_bits() != x.to_bits() {
+                    return Err(from.invalid("a NaN that is not the canonical one"));
+                }
+                Self::F32(x)
+            }
+            4 => {
+                let x = f64::from_le_bytes(from.array()?);
+                if canonical_f64(x).to_bits() != x.to_bits() {
+                    return Err(from.invalid("a NaN that is not the canonical one"));
+                }
+                Self::F64(x)
+            }
             5 => Self::Char(char::from_u32(u32::decode(from)?).ok_or_else(|| from.invalid("a number that is no char"))?),
             6 => Self::String(Canonical::decode(from)?),
             7 => Self::List(items(from)?),
@@ -282,5 +294,64 @@ fn expectation(ty: &WitType) -> String {
         WitType::Option(item) => expectation(item),
         WitType::Unsupported(text) => format!("a `{text}`, which no pipeline can give"),
         other => format!("a `{other}`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    // One value has one encoding: a NaN with other bits than the canonical one is refused, and encoding makes it canonical.
+    #[test]
+    fn a_nan_has_one_encoding() {
+        let canonical = Value::F64(f64::NAN).to_bytes();
+        assert_eq!(Value::F64(-f64::NAN).to_bytes(), canonical);
+        let mut from = Decoder::new(&canonical);
+        assert!(matches!(Value::decode(&mut from).unwrap(), Value::F64(x) if x.is_nan()));
+        let mut other = canonical;
+        other[1] = 1;
+        assert!(Value::decode(&mut Decoder::new(&other)).is_err());
+    }
+
+    // A value that a pipeline gives must fit its type exactly: a number out of range, a name that is no case and a field
+    // too many are told with their place.
+    #[test]
+    fn data_that_does_not_fit_is_told_with_its_place() {
+        let field = |name: &str, ty| crate::component::Field { name: name.to_owned(), ty };
+        let ty = WitType::Record(vec![
+            field("level", WitType::Enum(vec!["low".to_owned(), "high".to_owned()])),
+            field("counts", WitType::List(Box::new(WitType::Unsigned(8)))),
+        ]);
+        let told = |data: Json| Value::from_data(&data, &ty).unwrap_err().to_string();
+        let too_large = told(serde_json::json!({ "level": "low", "counts": [1, 256] }));
+        assert_eq!(too_large, "at `counts.1`: expected a whole number of 8 bits, not negative, found `256`");
+        let no_case = told(serde_json::json!({ "level": "mid", "counts": [] }));
+        assert_eq!(no_case, "at `level`: expected one of `low`, `high`, found `\"mid\"`");
+        let too_many = told(serde_json::json!({ "level": "low", "counts": [], "more": 1 }));
+        assert_eq!(too_many, "expected one of the fields `level`, `counts`, found the field `more`");
+    }
+
+    // What a step returned, as data, reads back as the same value: options, variants, flags and results included.
+    #[test]
+    fn a_value_survives_the_way_through_data() {
+        let ty = WitType::Tuple(vec![
+            WitType::Option(Box::new(WitType::Char)),
+            WitType::Flags(vec!["a".to_owned(), "b".to_owned()]),
+            WitType::Variant(vec![
+                crate::component::Case { name: "none".to_owned(), ty: None },
+                crate::component::Case { name: "size".to_owned(), ty: Some(WitType::Signed(64)) },
+            ]),
+            WitType::Result(Box::new(crate::component::ResultType { ok: None, err: Some(WitType::String) })),
+        ]);
+        let value = Value::Tuple(vec![
+            Value::Option(Some(Box::new(Value::Char('é')))),
+            Value::Flags(vec!["b".to_owned()]),
+            Value::Variant("size".to_owned(), Some(Box::new(Value::Signed(i64::MIN)))),
+            Value::Result(Err(Some(Box::new(Value::String("no".to_owned()))))),
+        ]);
+        assert_eq!(Value::from_data(&value.to_data(), &ty).unwrap(), value);
+        let bytes = value.to_bytes();
+        assert_eq!(Value::decode(&mut Decoder::new(&bytes)).unwrap(), value);
     }
 }
