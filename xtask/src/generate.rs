@@ -14,7 +14,7 @@ pub(crate) struct Generated {
 
 const PIPELINE_SCHEMA: Generated = Generated {
     path: "docs/schema/airtight.schema.json",
-    text: |project| airtight(project, &["schema"]),
+    text: |project| airtight(project, &["schema", "--general"]),
 };
 const CLI_REFERENCE: Generated = Generated {
     path: "docs/cli.md",
