@@ -55,7 +55,9 @@ pub(crate) fn adapt(module: &[u8]) -> Result<Vec<u8>, String> {
 fn move_exit(module: &[u8]) -> Result<(Vec<u8>, bool), String> {
     let (mut moved, mut exits) = (module.to_vec(), false);
     for payload in Parser::new(0).parse_all(module) {
-        let Payload::ImportSection(section) = payload.map_err(|error| error.to_string())? else { continue };
+        let Payload::ImportSection(section) = payload.map_err(|error| error.to_string())? else {
+            continue;
+        };
         for import in section.into_imports() {
             let import = import.map_err(|error| error.to_string())?;
             if import.module == PREVIEW1 && import.name == PROC_EXIT {
@@ -103,9 +105,20 @@ fn exit_module(interface: &str) -> Vec<u8> {
     exports.export(PROC_EXIT, ExportKind::Func, 1);
     let mut body = Function::new([]);
     // An exit code has eight bits, as everywhere.
-    body.instructions().local_get(0).i32_const(0xff).i32_and().call(0).unreachable().end();
+    body.instructions()
+        .local_get(0)
+        .i32_const(0xff)
+        .i32_and()
+        .call(0)
+        .unreachable()
+        .end();
     codes.function(&body);
     let mut module = Module::new();
-    module.section(&types).section(&imports).section(&functions).section(&exports).section(&codes);
+    module
+        .section(&types)
+        .section(&imports)
+        .section(&functions)
+        .section(&exports)
+        .section(&codes);
     module.finish()
 }

@@ -38,7 +38,12 @@ pub(crate) struct Capability {
 
 /// All capabilities. Whatever is here is linked to every component: importing is not using.
 pub(crate) const CAPABILITIES: &[Capability] = &[
-    Capability { name: "io", package: "wasi:io", interfaces: &["error", "poll", "streams"], link: poll::link },
+    Capability {
+        name: "io",
+        package: "wasi:io",
+        interfaces: &["error", "poll", "streams"],
+        link: poll::link,
+    },
     Capability {
         name: "env",
         package: "wasi:cli",
@@ -68,7 +73,12 @@ pub(crate) const CAPABILITIES: &[Capability] = &[
         interfaces: &["random", "insecure", "insecure-seed"],
         link: random::link,
     },
-    Capability { name: "fs", package: "wasi:filesystem", interfaces: &["types", "preopens"], link: State::link_fs },
+    Capability {
+        name: "fs",
+        package: "wasi:filesystem",
+        interfaces: &["types", "preopens"],
+        link: State::link_fs,
+    },
     Capability {
         name: "net",
         package: "wasi:sockets",
@@ -83,11 +93,36 @@ pub(crate) const CAPABILITIES: &[Capability] = &[
         ],
         link: net::link,
     },
-    Capability { name: "http", package: "wasi:http", interfaces: &["types", "outgoing-handler"], link: http::link },
-    Capability { name: "log", package: "airtight:step", interfaces: &["log"], link: log::link },
-    Capability { name: "progress", package: "airtight:step", interfaces: &["progress"], link: progress::link },
-    Capability { name: "report", package: "airtight:step", interfaces: &["report"], link: report::link },
-    Capability { name: "artifact", package: "airtight:step", interfaces: &["artifact"], link: artifact::link },
+    Capability {
+        name: "http",
+        package: "wasi:http",
+        interfaces: &["types", "outgoing-handler"],
+        link: http::link,
+    },
+    Capability {
+        name: "log",
+        package: "airtight:step",
+        interfaces: &["log"],
+        link: log::link,
+    },
+    Capability {
+        name: "progress",
+        package: "airtight:step",
+        interfaces: &["progress"],
+        link: progress::link,
+    },
+    Capability {
+        name: "report",
+        package: "airtight:step",
+        interfaces: &["report"],
+        link: report::link,
+    },
+    Capability {
+        name: "artifact",
+        package: "airtight:step",
+        interfaces: &["artifact"],
+        link: artifact::link,
+    },
 ];
 
 /// How many different refusals are kept apart.
@@ -109,15 +144,26 @@ impl Denials {
     pub(crate) fn record(&mut self, capability: &str, request: &str) {
         let request = printable(request, MAX_DENIAL_TEXT);
         if !self.count(capability, &request) {
-            let request = if self.known.len() < MAX_DENIALS { request } else { OTHERS.to_owned() };
+            let request = if self.known.len() < MAX_DENIALS {
+                request
+            } else {
+                OTHERS.to_owned()
+            };
             if !self.count(capability, &request) {
-                self.known.push(Denial { capability: capability.to_owned(), request, count: 1 });
+                self.known.push(Denial {
+                    capability: capability.to_owned(),
+                    request,
+                    count: 1,
+                });
             }
         }
     }
 
     fn count(&mut self, capability: &str, request: &str) -> bool {
-        let known = self.known.iter_mut().find(|known| known.capability == capability && known.request == request);
+        let known = self
+            .known
+            .iter_mut()
+            .find(|known| known.capability == capability && known.request == request);
         known.map(|known| known.count += 1).is_some()
     }
 

@@ -81,6 +81,9 @@ pub struct RunControl {
 
 impl Default for RunControl {
     fn default() -> Self {
-        Self { cancel: Cancel::new(), sink: Arc::new(Silent) }
+        Self {
+            cancel: Cancel::new(),
+            sink: Arc::new(Silent),
+        }
     }
 }

@@ -31,12 +31,17 @@ impl Runtimes {
     /// The engine that counts fuel or not.
     pub(crate) fn get(&self, fuel: bool) -> Result<&Runtime, String> {
         let slot = if fuel { &self.fuel } else { &self.plain };
-        slot.get_or_init(|| Runtime::new(fuel).map_err(|error| format!("{error:#}"))).as_ref().map_err(Clone::clone)
+        slot.get_or_init(|| Runtime::new(fuel).map_err(|error| format!("{error:#}")))
+            .as_ref()
+            .map_err(Clone::clone)
     }
 
     /// The engines that there are.
     pub(crate) fn each(&self, mut visit: impl FnMut(&Engine)) {
-        for runtime in [&self.plain, &self.fuel].into_iter().filter_map(|slot| slot.get()?.as_ref().ok()) {
+        for runtime in [&self.plain, &self.fuel]
+            .into_iter()
+            .filter_map(|slot| slot.get()?.as_ref().ok())
+        {
             visit(&runtime.engine);
         }
     }

@@ -39,10 +39,15 @@ pub(crate) fn lower<'a>(
     parameters: impl ExactSizeIterator<Item = (&'a str, Type)>,
 ) -> Result<Vec<Val>, ValueError> {
     if arguments.len() != parameters.len() {
-        return Err(ValueError::Count { expected: parameters.len(), given: arguments.len() });
+        return Err(ValueError::Count {
+            expected: parameters.len(),
+            given: arguments.len(),
+        });
     }
     let pairs = arguments.iter().zip(parameters);
-    pairs.map(|(value, (name, ty))| to_val(value, &ty).ok_or_else(|| ValueError::Argument(name.to_owned()))).collect()
+    pairs
+        .map(|(value, (name, ty))| to_val(value, &ty).ok_or_else(|| ValueError::Argument(name.to_owned())))
+        .collect()
 }
 
 fn to_val(value: &Value, ty: &Type) -> Option<Val> {
@@ -70,9 +75,13 @@ fn to_val(value: &Value, ty: &Type) -> Option<Val> {
             let item = list.ty();
             Val::List(items.iter().map(|x| to_val(x, &item)).collect::<Option<_>>()?)
         }
-        (Value::Tuple(items), Type::Tuple(tuple)) if items.len() == tuple.types().len() => {
-            Val::Tuple(items.iter().zip(tuple.types()).map(|(x, ty)| to_val(x, &ty)).collect::<Option<_>>()?)
-        }
+        (Value::Tuple(items), Type::Tuple(tuple)) if items.len() == tuple.types().len() => Val::Tuple(
+            items
+                .iter()
+                .zip(tuple.types())
+                .map(|(x, ty)| to_val(x, &ty))
+                .collect::<Option<_>>()?,
+        ),
         (Value::Record(fields), Type::Record(record)) if fields.len() == record.fields().len() => {
             let pairs = fields.iter().zip(record.fields());
             let field = |((name, x), field): (&(String, Value), wasmtime::component::types::Field<'_>)| {
@@ -107,7 +116,11 @@ fn payload(value: &Option<Box<Value>>, ty: Option<Type>) -> Option<Option<Box<Va
 
 /// A result as data.
 pub(crate) fn lift(val: &Val) -> Result<Value, ValueError> {
-    Lift { values: MAX_VALUES, text: MAX_TEXT }.value(val, MAX_DEPTH)
+    Lift {
+        values: MAX_VALUES,
+        text: MAX_TEXT,
+    }
+    .value(val, MAX_DEPTH)
 }
 
 struct Lift {
@@ -182,6 +195,9 @@ mod tests {
         assert_eq!(lower(&[Value::Unsigned(255)], parameters()).unwrap(), [Val::U8(255)]);
         assert!(lower(&[Value::Unsigned(256)], parameters()).is_err());
         assert!(lower(&[Value::Signed(1)], parameters()).is_err());
-        assert_eq!(lower(&[], parameters()).unwrap_err(), ValueError::Count { expected: 1, given: 0 });
+        assert_eq!(
+            lower(&[], parameters()).unwrap_err(),
+            ValueError::Count { expected: 1, given: 0 }
+        );
     }
 }

@@ -117,10 +117,19 @@ pub fn summarize(bytes: &[u8]) -> Result<ComponentSummary, InspectError> {
 fn refused(text: &str, root: &str) -> InspectError {
     let shown = if root.is_empty() { text } else { root };
     let shown = crate::cap::printable(shown, MAX_NAME);
-    if shown.contains("unexpected end") { InspectError::Truncated(shown) } else { InspectError::Invalid(shown) }
+    if shown.contains("unexpected end") {
+        InspectError::Truncated(shown)
+    } else {
+        InspectError::Invalid(shown)
+    }
 }
 
-fn component(size: usize, resolve: &Resolve, world: &World, producers: Vec<String>) -> Result<ComponentSummary, InspectError> {
+fn component(
+    size: usize,
+    resolve: &Resolve,
+    world: &World,
+    producers: Vec<String>,
+) -> Result<ComponentSummary, InspectError> {
     if world.imports.len() > MAX_IMPORTS || world.exports.len() > MAX_FUNCTIONS {
         return Err(InspectError::TooLarge("too many imports or exports".to_owned()));
     }
@@ -132,10 +141,18 @@ fn component(size: usize, resolve: &Resolve, world: &World, producers: Vec<Strin
         .collect();
     imports.sort();
     imports.dedup();
-    let unknown_imports: Vec<String> = imports.iter().filter(|name| !imports::is_provided(name)).cloned().collect();
+    let unknown_imports: Vec<String> = imports
+        .iter()
+        .filter(|name| !imports::is_provided(name))
+        .cloned()
+        .collect();
     let (functions, command) = exports(resolve, world)?;
     if functions.is_empty() && !command {
-        let newer = world.exports.keys().chain(world.imports.keys()).map(|key| resolve.name_world_key(key));
+        let newer = world
+            .exports
+            .keys()
+            .chain(world.imports.keys())
+            .map(|key| resolve.name_world_key(key));
         return Err(match newer.filter_map(|name| imports::newer_wasi(&name)).next() {
             Some(version) => InspectError::NewerWasi(version),
             None => InspectError::NothingToRun,
@@ -144,8 +161,14 @@ fn component(size: usize, resolve: &Resolve, world: &World, producers: Vec<Strin
     if let Some(version) = unknown_imports.iter().find_map(|name| imports::newer_wasi(name)) {
         return Err(InspectError::NewerWasi(version));
     }
-    if let Some(import) = unknown_imports.iter().find(|name| imports::is_step_of_another_version(name)) {
-        return Err(InspectError::StepVersion { import: import.clone(), provided: imports::step_version() });
+    if let Some(import) = unknown_imports
+        .iter()
+        .find(|name| imports::is_step_of_another_version(name))
+    {
+        return Err(InspectError::StepVersion {
+            import: import.clone(),
+            provided: imports::step_version(),
+        });
     }
     Ok(ComponentSummary {
         kind: ComponentKind::Component,
@@ -179,7 +202,9 @@ fn exports(resolve: &Resolve, world: &World) -> Result<(Vec<FunctionSignature>, 
             WorldItem::Type { .. } => {}
         }
         if functions.len() > MAX_FUNCTIONS {
-            return Err(InspectError::TooLarge(format!("it exports more than {MAX_FUNCTIONS} functions")));
+            return Err(InspectError::TooLarge(format!(
+                "it exports more than {MAX_FUNCTIONS} functions"
+            )));
         }
     }
     Ok((functions, command))
@@ -203,11 +228,22 @@ fn signature(
     }
     let mut ty = |ty: &wit_parser::Type| types::convert(resolve, ty, budget);
     let parameter = |param: &wit_parser::Param| (cut(param.name.clone(), MAX_NAME), ty(&param.ty));
-    let parameters = function.params.iter().map(parameter).map(|(name, ty)| Parameter { name, ty }).collect();
+    let parameters = function
+        .params
+        .iter()
+        .map(parameter)
+        .map(|(name, ty)| Parameter { name, ty })
+        .collect();
     Some(FunctionSignature {
-        function: FunctionRef { interface: interface.map(ToOwned::to_owned), name: function.name.clone() },
+        function: FunctionRef {
+            interface: interface.map(ToOwned::to_owned),
+            name: function.name.clone(),
+        },
         parameters,
-        result: function.result.as_ref().map(|result| types::convert(resolve, result, budget)),
+        result: function
+            .result
+            .as_ref()
+            .map(|result| types::convert(resolve, result, budget)),
         docs: function.docs.contents.clone().map(|docs| cut(docs, MAX_DOCS)),
     })
 }

@@ -49,7 +49,10 @@ impl Struck {
 /// A size as a pipeline file would say it: `256MiB`.
 pub(crate) fn bytes(size: u64) -> String {
     let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    match units.iter().find(|(_, shift)| size > 0 && size.trailing_zeros() >= *shift) {
+    match units
+        .iter()
+        .find(|(_, shift)| size > 0 && size.trailing_zeros() >= *shift)
+    {
         Some((unit, shift)) => format!("{}{unit}", size >> shift),
         None => format!("{size} bytes"),
     }
@@ -73,7 +76,12 @@ pub(crate) struct Limiter {
 
 impl Limiter {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { limit: limits.memory, memory: 0, peak: 0, elements: 0 }
+        Self {
+            limit: limits.memory,
+            memory: 0,
+            peak: 0,
+            elements: 0,
+        }
     }
 
     /// The most linear memory that there was at a time, in bytes.
@@ -107,7 +115,11 @@ impl ResourceLimiter for Limiter {
             return Ok(false);
         }
         self.elements = self.elements.saturating_add(desired.saturating_sub(current));
-        if self.elements > MAX_TABLE_ELEMENTS { Err(Struck::Tables.into()) } else { Ok(true) }
+        if self.elements > MAX_TABLE_ELEMENTS {
+            Err(Struck::Tables.into())
+        } else {
+            Ok(true)
+        }
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
@@ -135,15 +147,27 @@ mod tests {
     // The mend that a message proposes is a line that the pipeline file accepts.
     #[test]
     fn a_struck_limit_names_the_line_that_raises_it() {
-        assert_eq!(Struck::Memory(1 << 30).help().unwrap(), "raise it in the step: `limits: { memory: 2GiB }`");
-        assert_eq!(Struck::Log(1000).help().unwrap(), "raise it in the step: `limits: { log: 2000 }`");
-        assert_eq!(Struck::Memory(64 << 20).to_string(), "it needs more memory than its limit of 64MiB allows");
+        assert_eq!(
+            Struck::Memory(1 << 30).help().unwrap(),
+            "raise it in the step: `limits: { memory: 2GiB }`"
+        );
+        assert_eq!(
+            Struck::Log(1000).help().unwrap(),
+            "raise it in the step: `limits: { log: 2000 }`"
+        );
+        assert_eq!(
+            Struck::Memory(64 << 20).to_string(),
+            "it needs more memory than its limit of 64MiB allows"
+        );
     }
 
     // What the module declares is the specification's failure; the pipeline's limit ends the attempt.
     #[test]
     fn growth_beyond_the_declared_maximum_fails_and_beyond_the_limit_traps() {
-        let mut limiter = Limiter::new(&Limits { memory: 1 << 20, ..Limits::DEFAULT });
+        let mut limiter = Limiter::new(&Limits {
+            memory: 1 << 20,
+            ..Limits::DEFAULT
+        });
         assert!(limiter.memory_growing(0, 1 << 16, None).unwrap());
         assert!(!limiter.memory_growing(1 << 16, 1 << 21, Some(1 << 17)).unwrap());
         assert!(limiter.memory_growing(1 << 16, 1 << 21, None).is_err());

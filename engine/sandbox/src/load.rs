@@ -81,7 +81,14 @@ pub(crate) struct Loader {
 
 impl Loader {
     pub(crate) fn new(runtimes: Arc<Runtimes>, source: Arc<dyn ComponentSource>, state: Option<PathBuf>) -> Self {
-        Self { runtimes, source, state, native: OnceLock::new(), warning: Mutex::default(), slots: Mutex::default() }
+        Self {
+            runtimes,
+            source,
+            state,
+            native: OnceLock::new(),
+            warning: Mutex::default(),
+            slots: Mutex::default(),
+        }
     }
 
     fn slots(&self) -> MutexGuard<'_, HashMap<Wanted, Slot>> {
@@ -90,7 +97,10 @@ impl Loader {
 
     /// What is to be told about keeping native code, once.
     pub(crate) fn take_warning(&self) -> Option<String> {
-        self.warning.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+        self.warning
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .take()
     }
 
     /// The component. Compiling goes on in the background when nobody waits any more: the next one has it.
@@ -126,7 +136,9 @@ impl Loader {
             };
             result
         });
-        task.map(|result| result.unwrap_or_else(|error| Err(LoadError::Panic(error.to_string())))).boxed().shared()
+        task.map(|result| result.unwrap_or_else(|error| Err(LoadError::Panic(error.to_string()))))
+            .boxed()
+            .shared()
     }
 
     fn make(&self, (digest, adapter, fuel): Wanted) -> Result<Arc<Loaded>, LoadError> {
@@ -151,7 +163,10 @@ impl Loader {
         if let Some(component) = native.and_then(|native| native.load(name, &runtime.engine)) {
             return Ok(component);
         }
-        let bytes = self.source.component(digest).map_err(|error| LoadError::Store(Arc::new(error)))?;
+        let bytes = self
+            .source
+            .component(digest)
+            .map_err(|error| LoadError::Store(Arc::new(error)))?;
         if bytes.len() > MAX_COMPONENT {
             return Err(LoadError::TooLarge);
         }
@@ -169,7 +184,9 @@ impl Loader {
 
     fn native(&self) -> Option<&NativeCode> {
         let open = |state: &Path| NativeCode::open(state).map_err(|error| self.warn(&error)).ok();
-        self.native.get_or_init(|| self.state.as_deref().and_then(open)).as_ref()
+        self.native
+            .get_or_init(|| self.state.as_deref().and_then(open))
+            .as_ref()
     }
 
     fn warn(&self, warning: &dyn std::fmt::Display) {

@@ -43,7 +43,11 @@ pub(crate) struct NativeError {
 }
 
 fn failed<'a>(verb: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> NativeError + 'a {
-    move |source| NativeError { verb, path: path.to_owned(), source }
+    move |source| NativeError {
+        verb,
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// The name of a piece of native code: all that it depends on.
@@ -82,7 +86,11 @@ impl NativeCode {
     /// The folder cannot be written, or others may write to it.
     pub(crate) fn open(state: &Path) -> Result<Self, NativeError> {
         let folder = state.join("native");
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed("create", &folder))?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(failed("create", &folder))?;
         private(&folder, 0o022)?;
         let path = folder.join("key");
         let key = match read_key(&path) {
@@ -98,7 +106,10 @@ impl NativeCode {
     }
 
     fn mac(&self, name: CodeName, code: &[u8]) -> blake3::Hash {
-        blake3::Hasher::new_keyed(&self.key).update(&name.0).update(code).finalize()
+        blake3::Hasher::new_keyed(&self.key)
+            .update(&name.0)
+            .update(code)
+            .finalize()
     }
 
     /// The code of that name. None where there is none that can be used: it was altered, cut, or wasmtime refuses it.
@@ -129,15 +140,21 @@ impl NativeCode {
     /// The file cannot be written.
     pub(crate) fn keep(&self, name: CodeName, component: &Component) -> Result<(), NativeError> {
         let path = self.path(name);
-        let code = component.serialize().map_err(|error| failed("write", &path)(io::Error::other(error.to_string())))?;
-        let mut file = tempfile::Builder::new().prefix("new-").tempfile_in(&self.folder).map_err(failed("write", &path))?;
+        let code = component
+            .serialize()
+            .map_err(|error| failed("write", &path)(io::Error::other(error.to_string())))?;
+        let mut file = tempfile::Builder::new()
+            .prefix("new-")
+            .tempfile_in(&self.folder)
+            .map_err(failed("write", &path))?;
         let mut write = || {
             file.write_all(&MAGIC)?;
             file.write_all(self.mac(name, &code).as_bytes())?;
             file.write_all(&code)
         };
         write().map_err(failed("write", &path))?;
-        file.persist(&path).map_err(|error| failed("write", &path)(error.error))?;
+        file.persist(&path)
+            .map_err(|error| failed("write", &path)(error.error))?;
         Ok(())
     }
 }
@@ -149,13 +166,17 @@ fn private(path: &Path, forbidden: u32) -> Result<(), NativeError> {
     if mine && metadata.mode() & forbidden == 0 && !metadata.is_symlink() {
         return Ok(());
     }
-    Err(failed("trust", path)(io::Error::other("another user could have changed or read it")))
+    Err(failed("trust", path)(io::Error::other(
+        "another user could have changed or read it",
+    )))
 }
 
 fn read_key(path: &Path) -> Result<[u8; 32], NativeError> {
     private(path, 0o077)?;
     let bytes = fs::read(path).map_err(failed("read", path))?;
-    bytes.try_into().map_err(|_| failed("read", path)(io::Error::other("it does not hold 32 bytes: remove it")))
+    bytes
+        .try_into()
+        .map_err(|_| failed("read", path)(io::Error::other("it does not hold 32 bytes: remove it")))
 }
 
 /// Makes the key. Of several processes that try at once one wins, and all use its key: the file appears whole.

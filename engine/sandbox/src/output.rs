@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use airtight_model::step::{LogLine, Report};
 use airtight_model::Captured;
+use airtight_model::step::{LogLine, Report};
 use airtight_store::{Scratch, Store, StoreError};
 use bytes::Bytes;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -79,7 +79,10 @@ impl Said {
             report_bytes: 0,
             fault: None,
         };
-        Self { shared: Arc::new(Mutex::new(shared)), sink }
+        Self {
+            shared: Arc::new(Mutex::new(shared)),
+            sink,
+        }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -108,7 +111,12 @@ impl Said {
 
     /// Keeps a log line whose texts are bounded already.
     pub(crate) fn log(&self, line: LogLine) -> wasmtime::Result<()> {
-        let size = line.message.len() + line.fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        let size = line.message.len()
+            + line
+                .fields
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum::<usize>();
         let mut shared = self.shared();
         shared.take(size as u64 + 1)?;
         self.sink.log(&line);
@@ -124,7 +132,11 @@ impl Said {
         }
         shared.report_bytes += size as u64;
         if shared.reports.len() >= MAX_REPORTS || shared.report_bytes > MAX_REPORT_BYTES {
-            return Err(Struck::Reports { count: MAX_REPORTS, size: MAX_REPORT_BYTES }.into());
+            return Err(Struck::Reports {
+                count: MAX_REPORTS,
+                size: MAX_REPORT_BYTES,
+            }
+            .into());
         }
         self.sink.report(&report);
         shared.reports.push(report);
@@ -158,7 +170,11 @@ impl Said {
 impl Shared {
     fn take(&mut self, size: u64) -> wasmtime::Result<()> {
         self.used = self.used.saturating_add(size);
-        if self.used > self.limit { Err(Struck::Log(self.limit).into()) } else { Ok(()) }
+        if self.used > self.limit {
+            Err(Struck::Log(self.limit).into())
+        } else {
+            Ok(())
+        }
     }
 
     fn append(&mut self, channel: Channel, bytes: &[u8]) -> Result<(), StoreError> {
@@ -210,7 +226,10 @@ impl StdoutStream for Standard {
     }
 
     fn p2_stream(&self) -> Box<dyn OutputStream> {
-        Box::new(Handle { said: self.said.clone(), channel: self.channel })
+        Box::new(Handle {
+            said: self.said.clone(),
+            channel: self.channel,
+        })
     }
 }
 

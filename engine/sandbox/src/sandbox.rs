@@ -68,18 +68,31 @@ struct Ended {
 
 impl Ended {
     fn of_store(error: &StoreError) -> Self {
-        Self { verdict: Box::new(Verdict::errored(error.to_string())), lost: error.lost_blob() }
+        Self {
+            verdict: Box::new(Verdict::errored(error.to_string())),
+            lost: error.lost_blob(),
+        }
     }
 
     fn of_load(error: &LoadError) -> Self {
-        let lost = if let LoadError::Store(error) = error { error.lost_blob() } else { None };
-        Self { verdict: Box::new(Verdict::errored(error.to_string())), lost }
+        let lost = if let LoadError::Store(error) = error {
+            error.lost_blob()
+        } else {
+            None
+        };
+        Self {
+            verdict: Box::new(Verdict::errored(error.to_string())),
+            lost,
+        }
     }
 }
 
 impl From<Verdict> for Ended {
     fn from(verdict: Verdict) -> Self {
-        Self { verdict: Box::new(verdict), lost: None }
+        Self {
+            verdict: Box::new(verdict),
+            lost: None,
+        }
     }
 }
 
@@ -88,7 +101,12 @@ impl Sandbox {
     pub fn new(config: SandboxConfig) -> Self {
         let runtimes = Arc::new(Runtimes::default());
         let loader = Loader::new(Arc::clone(&runtimes), config.components, config.state_dir);
-        Self { store: config.store, runtimes, loader: Arc::new(loader), ticker: Ticker::new() }
+        Self {
+            store: config.store,
+            runtimes,
+            loader: Arc::new(loader),
+            ticker: Ticker::new(),
+        }
     }
 
     /// Runs one attempt of a step. Whatever the guest does, there is a report. Has to be called within a Tokio runtime.
@@ -123,13 +141,24 @@ impl Sandbox {
             Err(ended) => return bare(ended),
         };
         let (verdict, state) = self.guest(request, &control.cancel, loaded, state).await;
-        let fault = stdin.fault().or_else(|| said.fault()).or_else(|| state.fs.vfs.take_host_error());
-        Finish { request, said, state, fault }.report(verdict)
+        let fault = stdin
+            .fault()
+            .or_else(|| said.fault())
+            .or_else(|| state.fs.vfs.take_host_error());
+        Finish {
+            request,
+            said,
+            state,
+            fault,
+        }
+        .report(verdict)
     }
 
     fn prepare(&self, request: &StepRequest, said: &Said) -> Result<(State, Stdin), Ended> {
         let blob = match &request.invocation {
-            Invocation::Command(_, Some(digest)) => Some(self.store.blob(digest).map_err(|error| Ended::of_store(&error))?),
+            Invocation::Command(_, Some(digest)) => {
+                Some(self.store.blob(digest).map_err(|error| Ended::of_store(&error))?)
+            }
             _ => None,
         };
         let stdin = Stdin::new(blob);
@@ -205,7 +234,9 @@ async fn call(store: &mut wasmtime::Store<State>, loaded: &Loaded, request: &Ste
     match &request.invocation {
         Invocation::Command(..) => {
             let Some(run) = &loaded.run else {
-                return Ok(Verdict::errored("the component is no command: it does not export `wasi:cli/run`"));
+                return Ok(Verdict::errored(
+                    "the component is no command: it does not export `wasi:cli/run`",
+                ));
             };
             let instance = loaded.pre.instantiate_async(&mut *store).await?;
             let run = instance.get_typed_func::<(), (Result<(), ()>,)>(&mut *store, run)?;
@@ -214,14 +245,19 @@ async fn call(store: &mut wasmtime::Store<State>, loaded: &Loaded, request: &Ste
         }
         Invocation::Function(function, arguments) => {
             let component = loaded.pre.component();
-            let interface = function.interface.as_deref().map(|name| component.get_export_index(None, name));
+            let interface = function
+                .interface
+                .as_deref()
+                .map(|name| component.get_export_index(None, name));
             let index = match interface {
                 Some(None) => None,
                 Some(Some(interface)) => component.get_export_index(Some(&interface), &function.name),
                 None => component.get_export_index(None, &function.name),
             };
             let Some(index) = index else {
-                return Ok(Verdict::errored(format!("the component does not export the function `{function}`")));
+                return Ok(Verdict::errored(format!(
+                    "the component does not export the function `{function}`"
+                )));
             };
             let instance = loaded.pre.instantiate_async(&mut *store).await?;
             let Some(callee) = instance.get_func(&mut *store, index) else {
@@ -241,12 +277,27 @@ async fn call(store: &mut wasmtime::Store<State>, loaded: &Loaded, request: &Ste
 
 /// The report of an attempt that never had a guest.
 fn bare(ended: Ended) -> Ran {
-    Ran { report: report(*ended.verdict, Kept::default()), lost: ended.lost, warning: None }
+    Ran {
+        report: report(*ended.verdict, Kept::default()),
+        lost: ended.lost,
+        warning: None,
+    }
 }
 
 fn report(verdict: Verdict, kept: Kept) -> StepReport {
-    let Verdict { outcome, cause, help, exit_code, result } = verdict;
-    let Kept { stdout, stderr, log, reports } = kept;
+    let Verdict {
+        outcome,
+        cause,
+        help,
+        exit_code,
+        result,
+    } = verdict;
+    let Kept {
+        stdout,
+        stderr,
+        log,
+        reports,
+    } = kept;
     StepReport {
         outcome,
         cause,
@@ -311,14 +362,21 @@ impl Finish<'_> {
         report.usage.written = files.written + written;
         report.reads = self.state.fs.vfs.read_set();
         report.cacheable = report.outcome == Outcome::Succeeded && self.fault.is_none();
-        Ran { report, lost: self.fault.and_then(|fault| fault.lost_blob()), warning: None }
+        Ran {
+            report,
+            lost: self.fault.and_then(|fault| fault.lost_blob()),
+            warning: None,
+        }
     }
 
     fn uncollected(&mut self, error: CollectError) -> Verdict {
         let text = error.to_string();
         match error {
             CollectError::Missing { nearest, .. } => {
-                let made: Vec<String> = nearest.iter().map(|path| format!("`{}`", printable(path, MAX_PATH_LEN))).collect();
+                let made: Vec<String> = nearest
+                    .iter()
+                    .map(|path| format!("`{}`", printable(path, MAX_PATH_LEN)))
+                    .collect();
                 let help = (!made.is_empty()).then(|| format!("what it made: {}", made.join(", ")));
                 Verdict::failed(text).with_help(help)
             }
@@ -335,7 +393,11 @@ impl Finish<'_> {
         if let Some(fault) = &self.fault {
             // A guest that swallowed the fault may succeed; what it made is then not kept.
             let swallowed = verdict.outcome == Outcome::Succeeded;
-            return if swallowed { verdict } else { Verdict::errored(fault.to_string()) };
+            return if swallowed {
+                verdict
+            } else {
+                Verdict::errored(fault.to_string())
+            };
         }
         if matches!(verdict.outcome, Outcome::Cancelled | Outcome::TimedOut) {
             return verdict;

@@ -36,7 +36,10 @@ pub(crate) struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -46,15 +49,25 @@ impl State {
     }
 
     pub(crate) fn fs(&mut self) -> FsView<'_> {
-        FsView { ctx: &mut self.fs, table: &mut self.table }
+        FsView {
+            ctx: &mut self.fs,
+            table: &mut self.table,
+        }
     }
 
     pub(crate) fn clock(&mut self) -> ClockView<'_> {
-        ClockView { ctx: &mut self.clock, table: &mut self.table }
+        ClockView {
+            ctx: &mut self.clock,
+            table: &mut self.table,
+        }
     }
 
     pub(crate) fn poll(&mut self) -> PollView<'_> {
-        PollView { ctx: &mut self.poll, clock: &mut self.clock, table: &mut self.table }
+        PollView {
+            ctx: &mut self.poll,
+            clock: &mut self.clock,
+            table: &mut self.table,
+        }
     }
 
     pub(crate) fn random(&mut self) -> RandomView<'_> {
@@ -62,11 +75,17 @@ impl State {
     }
 
     pub(crate) fn net(&mut self) -> NetView<'_> {
-        NetView { denials: &mut self.denials, table: &mut self.table }
+        NetView {
+            denials: &mut self.denials,
+            table: &mut self.table,
+        }
     }
 
     pub(crate) fn http(&mut self) -> HttpView<'_> {
-        HttpView { denials: &mut self.denials, table: &mut self.table }
+        HttpView {
+            denials: &mut self.denials,
+            table: &mut self.table,
+        }
     }
 
     pub(crate) fn http_types(&mut self) -> WasiHttpCtxView<'_> {
@@ -78,7 +97,10 @@ impl State {
     }
 
     pub(crate) fn progress(&mut self) -> ProgressView<'_> {
-        ProgressView { ctx: &mut self.progress, said: &self.said }
+        ProgressView {
+            ctx: &mut self.progress,
+            said: &self.said,
+        }
     }
 
     pub(crate) fn report(&mut self) -> ReportView<'_> {

@@ -35,8 +35,15 @@ pub(crate) struct Running<'a>(&'a Ticker);
 
 impl Ticker {
     pub(crate) fn new() -> Self {
-        let shared = Shared { running: AtomicUsize::new(0), asleep: Mutex::default(), wake: Condvar::new() };
-        Self { shared: Arc::new(shared), start: Once::new() }
+        let shared = Shared {
+            running: AtomicUsize::new(0),
+            asleep: Mutex::default(),
+            wake: Condvar::new(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            start: Once::new(),
+        }
     }
 
     /// Says that a step runs until what is returned is dropped.
@@ -45,10 +52,16 @@ impl Ticker {
             let (shared, runtimes) = (Arc::clone(&self.shared), Arc::downgrade(runtimes));
             // Without the thread a guest is still stopped wherever it calls the host; the machine that has no thread
             // left for us has other troubles.
-            let _ = std::thread::Builder::new().name("epochs".to_owned()).spawn(move || tick(&shared, &runtimes));
+            let _ = std::thread::Builder::new()
+                .name("epochs".to_owned())
+                .spawn(move || tick(&shared, &runtimes));
         });
         if self.shared.running.fetch_add(1, Ordering::SeqCst) == 0 {
-            let asleep = self.shared.asleep.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let asleep = self
+                .shared
+                .asleep
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
             if asleep.parked {
                 self.shared.wake.notify_one();
             }
@@ -65,7 +78,11 @@ impl Drop for Running<'_> {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.shared.asleep.lock().unwrap_or_else(std::sync::PoisonError::into_inner).stop = true;
+        self.shared
+            .asleep
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .stop = true;
         self.shared.wake.notify_one();
     }
 }
@@ -76,7 +93,10 @@ fn tick(shared: &Shared, runtimes: &Weak<Runtimes>) {
         let mut asleep = shared.asleep.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         while !asleep.stop && idle >= LINGER && shared.running.load(Ordering::SeqCst) == 0 {
             asleep.parked = true;
-            asleep = shared.wake.wait(asleep).unwrap_or_else(std::sync::PoisonError::into_inner);
+            asleep = shared
+                .wake
+                .wait(asleep)
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
         }
         asleep.parked = false;
         if asleep.stop {
@@ -86,6 +106,10 @@ fn tick(shared: &Shared, runtimes: &Weak<Runtimes>) {
         std::thread::sleep(EPOCH);
         let Some(runtimes) = runtimes.upgrade() else { return };
         runtimes.each(wasmtime::Engine::increment_epoch);
-        idle = if shared.running.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
+        idle = if shared.running.load(Ordering::SeqCst) == 0 {
+            idle + 1
+        } else {
+            0
+        };
     }
 }

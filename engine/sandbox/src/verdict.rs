@@ -18,6 +18,9 @@ const MAX_FRAMES: usize = 6;
 /// The longest name of a function in a cause, in bytes.
 const MAX_FRAME: usize = 120;
 
+/// What functions of a language's own library are called that are on every stack of a panic or an abort.
+const RUNTIME: [&str; 6] = ["std::", "core::", "alloc::", "__rustc", "abort", "rust_panic"];
+
 /// Why an attempt was ended from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Stop {
@@ -39,27 +42,46 @@ pub(crate) struct Verdict {
 
 /// A time as a pipeline file would say it.
 pub(crate) fn time(ms: u64) -> String {
-    if ms >= 1000 && ms.is_multiple_of(1000) { format!("{}s", ms / 1000) } else { format!("{ms}ms") }
+    if ms >= 1000 && ms.is_multiple_of(1000) {
+        format!("{}s", ms / 1000)
+    } else {
+        format!("{ms}ms")
+    }
 }
 
 impl Verdict {
     fn new(outcome: Outcome) -> Self {
-        Self { outcome, cause: None, help: None, exit_code: None, result: None }
+        Self {
+            outcome,
+            cause: None,
+            help: None,
+            exit_code: None,
+            result: None,
+        }
     }
 
     /// It did what it should.
     pub(crate) fn succeeded(result: Option<Value>) -> Self {
-        Self { result, ..Self::new(Outcome::Succeeded) }
+        Self {
+            result,
+            ..Self::new(Outcome::Succeeded)
+        }
     }
 
     /// The guest failed.
     pub(crate) fn failed(cause: impl Into<String>) -> Self {
-        Self { cause: Some(cause.into()), ..Self::new(Outcome::Failed) }
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(Outcome::Failed)
+        }
     }
 
     /// The host failed.
     pub(crate) fn errored(cause: impl Into<String>) -> Self {
-        Self { cause: Some(cause.into()), ..Self::new(Outcome::Errored) }
+        Self {
+            cause: Some(cause.into()),
+            ..Self::new(Outcome::Errored)
+        }
     }
 
     /// With what to do about it.
@@ -72,7 +94,10 @@ impl Verdict {
         if code == 0 {
             return Self::succeeded(None);
         }
-        Self { exit_code: Some(code), ..Self::failed(format!("it ended with exit code {code}")) }
+        Self {
+            exit_code: Some(code),
+            ..Self::failed(format!("it ended with exit code {code}"))
+        }
     }
 
     /// What a function returned: `err` fails the step, what it carries is the cause.
@@ -91,16 +116,26 @@ impl Verdict {
     /// It failed after something was refused to it.
     pub(crate) fn denied(self) -> Self {
         let help = "a step has no network: mount what it needs, or let it work without (`mounts:`)";
-        Self { outcome: Outcome::Denied, help: Some(help.to_owned()), ..self }
+        Self {
+            outcome: Outcome::Denied,
+            help: Some(help.to_owned()),
+            ..self
+        }
     }
 
     /// It was ended from outside.
     pub(crate) fn stopped(stop: Stop) -> Self {
         match stop {
-            Stop::Cancelled => Self { cause: Some(stop.to_string()), ..Self::new(Outcome::Cancelled) },
+            Stop::Cancelled => Self {
+                cause: Some(stop.to_string()),
+                ..Self::new(Outcome::Cancelled)
+            },
             Stop::TimedOut(limit) => Self {
                 cause: Some(stop.to_string()),
-                help: Some(format!("raise it in the step: `limits: {{ time: {} }}`", time(limit.saturating_mul(2)))),
+                help: Some(format!(
+                    "raise it in the step: `limits: {{ time: {} }}`",
+                    time(limit.saturating_mul(2))
+                )),
                 ..Self::new(Outcome::TimedOut)
             },
         }
@@ -126,7 +161,10 @@ impl Verdict {
         let stack = stack(error);
         match error.downcast_ref::<Trap>() {
             Some(trap) => Self::failed(format!("it trapped: {}{stack}", trap_text(*trap))),
-            None => Self::failed(format!("it trapped: {}{stack}", cleaned(&error.root_cause().to_string()))),
+            None => Self::failed(format!(
+                "it trapped: {}{stack}",
+                cleaned(&error.root_cause().to_string())
+            )),
         }
     }
 }
@@ -135,14 +173,21 @@ fn struck(error: &wasmtime::Error, limits: &airtight_model::Limits) -> Option<St
     if let Some(struck) = error.downcast_ref::<Struck>() {
         return Some(*struck);
     }
-    if matches!(error.downcast_ref::<ResourceTableError>(), Some(ResourceTableError::Full)) {
+    if matches!(
+        error.downcast_ref::<ResourceTableError>(),
+        Some(ResourceTableError::Full)
+    ) {
         return Some(Struck::Handles(limits.handles));
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
         return Some(Struck::Fuel(limits.fuel.unwrap_or_default()));
     }
     // wasmtime keeps the type of this error to itself.
-    error.root_cause().to_string().contains("fuel allocated for hostcalls").then_some(Struck::Hostcall)
+    error
+        .root_cause()
+        .to_string()
+        .contains("fuel allocated for hostcalls")
+        .then_some(Struck::Hostcall)
 }
 
 fn trap_text(trap: Trap) -> String {
@@ -156,18 +201,43 @@ fn trap_text(trap: Trap) -> String {
 
 /// The names of the guest's innermost functions, where the binary has names.
 fn stack(error: &wasmtime::Error) -> String {
-    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
-    let names = backtrace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
-    let names: Vec<String> = names.take(MAX_FRAMES).map(|name| format!("`{}`", printable(name, MAX_FRAME))).collect();
-    if names.is_empty() { String::new() } else { format!(" in {}", names.join(" called by ")) }
+    let Some(backtrace) = error.downcast_ref::<WasmBacktrace>() else {
+        return String::new();
+    };
+    called(backtrace.frames().iter().filter_map(wasmtime::FrameInfo::func_name))
+}
+
+/// Functions as a person knows them, innermost first, without what a language's own library calls to give up.
+fn called<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names = names.map(|name| format!("{:#}", rustc_demangle::demangle(name)));
+    let names = names.filter(|name| {
+        !RUNTIME
+            .iter()
+            .any(|library| name.trim_start_matches('<').starts_with(library))
+    });
+    let names: Vec<String> = names
+        .take(MAX_FRAMES)
+        .map(|name| format!("`{}`", printable(&name, MAX_FRAME)))
+        .collect();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(" in {}", names.join(" called by "))
+    }
 }
 
 /// A text without addresses of this process and control characters, of one line.
 fn cleaned(text: &str) -> String {
     let word = |word: &str| {
         let digits = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        let address = digits.strip_prefix("0x").is_some_and(|hex| hex.chars().all(|c| c.is_ascii_hexdigit()));
-        if address { word.replace(digits, "…") } else { word.to_owned() }
+        let address = digits
+            .strip_prefix("0x")
+            .is_some_and(|hex| hex.chars().all(|c| c.is_ascii_hexdigit()));
+        if address {
+            word.replace(digits, "…")
+        } else {
+            word.to_owned()
+        }
     };
     let line = printable(&text.split_whitespace().collect::<Vec<_>>().join(" "), MAX_CAUSE);
     line.split(' ').map(word).collect::<Vec<_>>().join(" ")
@@ -185,6 +255,19 @@ mod tests {
         assert_eq!(cleaned("fault at 0x7f3a00 (0xdead),\nhere"), "fault at … (…), here");
     }
 
+    // Where a Rust guest panicked is its own function, by its own name.
+    #[test]
+    fn a_stack_names_the_functions_of_the_guest_and_not_its_runtime() {
+        let names = [
+            "abort",
+            "_RNvNtCsblXvnvz0Y2K_3std7process5abort",
+            "_ZN5guest5parse17h0123456789abcdefE",
+            "main",
+        ];
+        assert_eq!(called(names.into_iter()), " in `guest::parse` called by `main`");
+        assert_eq!(called(["abort"].into_iter()), "");
+    }
+
     // The limit's line names a value that would help.
     #[test]
     fn a_timeout_names_the_line_that_raises_it() {
@@ -200,7 +283,16 @@ mod tests {
         assert_eq!(err(Value::String("no such file".into())).cause.unwrap(), "no such file");
         let record = Value::Record(vec![("code".into(), Value::Unsigned(3))]);
         assert_eq!(err(record).cause.unwrap(), r#"{"code":3}"#);
-        let trap = Verdict::of_error(&wasmtime::Error::from(Trap::OutOfFuel), &Limits { fuel: Some(5), ..Limits::DEFAULT });
-        assert_eq!((trap.outcome, trap.cause.unwrap()), (Outcome::Failed, "it ran out of its fuel of 5".to_owned()));
+        let trap = Verdict::of_error(
+            &wasmtime::Error::from(Trap::OutOfFuel),
+            &Limits {
+                fuel: Some(5),
+                ..Limits::DEFAULT
+            },
+        );
+        assert_eq!(
+            (trap.outcome, trap.cause.unwrap()),
+            (Outcome::Failed, "it ran out of its fuel of 5".to_owned())
+        );
     }
 }

@@ -26,10 +26,14 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 impl artifact::Host for ArtifactView<'_> {
     fn set_executable(&mut self, path: String, executable: bool) -> wasmtime::Result<Result<(), ErrorCode>> {
-        Ok(self.fs.vfs.set_executable(&path, executable).map_err(|code| match code {
-            Code::IsDirectory => ErrorCode::NotAFile,
-            Code::ReadOnly => ErrorCode::ReadOnly,
-            _ => ErrorCode::NoEntry,
-        }))
+        Ok(self
+            .fs
+            .vfs
+            .set_executable(&path, executable)
+            .map_err(|code| match code {
+                Code::IsDirectory => ErrorCode::NotAFile,
+                Code::ReadOnly => ErrorCode::ReadOnly,
+                _ => ErrorCode::NoEntry,
+            }))
     }
 }

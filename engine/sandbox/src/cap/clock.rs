@@ -46,7 +46,11 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 impl ClockCtx {
     pub(crate) fn new(base: u64) -> Self {
-        Self { base, now: MONOTONIC_START, timers: HashMap::new() }
+        Self {
+            base,
+            now: MONOTONIC_START,
+            timers: HashMap::new(),
+        }
     }
 
     /// The time, without a reading's tick.
@@ -99,11 +103,17 @@ impl wall_clock::Host for ClockView<'_> {
         let elapsed = self.ctx.now - MONOTONIC_START;
         self.ctx.tick();
         let seconds = self.ctx.base.saturating_add(elapsed / SECOND);
-        Ok(wall_clock::Datetime { seconds, nanoseconds: u32::try_from(elapsed % SECOND)? })
+        Ok(wall_clock::Datetime {
+            seconds,
+            nanoseconds: u32::try_from(elapsed % SECOND)?,
+        })
     }
 
     fn resolution(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        Ok(wall_clock::Datetime { seconds: 0, nanoseconds: u32::try_from(TICK)? })
+        Ok(wall_clock::Datetime {
+            seconds: 0,
+            nanoseconds: u32::try_from(TICK)?,
+        })
     }
 }
 
@@ -136,7 +146,10 @@ mod tests {
     #[test]
     fn the_clocks_start_at_constants_and_move_together() {
         let (mut ctx, mut table) = (ClockCtx::new(946_684_800), ResourceTable::new());
-        let mut view = ClockView { ctx: &mut ctx, table: &mut table };
+        let mut view = ClockView {
+            ctx: &mut ctx,
+            table: &mut table,
+        };
         let first = wall_clock::Host::now(&mut view).unwrap();
         assert_eq!((first.seconds, first.nanoseconds), (946_684_800, 0));
         assert_eq!(monotonic_clock::Host::now(&mut view).unwrap(), MONOTONIC_START + TICK);
@@ -148,7 +161,10 @@ mod tests {
     #[test]
     fn a_duration_that_does_not_fit_ends_at_the_last_instant() {
         let (mut ctx, mut table) = (ClockCtx::new(u64::MAX), ResourceTable::new());
-        let mut view = ClockView { ctx: &mut ctx, table: &mut table };
+        let mut view = ClockView {
+            ctx: &mut ctx,
+            table: &mut table,
+        };
         let pollable = monotonic_clock::Host::subscribe_duration(&mut view, u64::MAX).unwrap();
         assert_eq!(view.ctx.deadline(pollable.rep()), Some(u64::MAX));
         view.ctx.advance_to(u64::MAX);

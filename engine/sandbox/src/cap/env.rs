@@ -3,8 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use airtight_model::step::Invocation;
 use airtight_model::StepRequest;
+use airtight_model::step::Invocation;
 use airtight_store::{Blob, StoreError};
 use bytes::Bytes;
 use wasmtime::component::Linker;
@@ -44,8 +44,14 @@ pub(crate) fn context(request: &StepRequest, stdin: Stdin, said: &Said) -> WasiC
     builder.envs(&request.env);
     builder.initial_cwd(request.cwd.clone());
     builder.stdin(stdin);
-    builder.stdout(Standard { said: said.clone(), channel: Channel::Stdout });
-    builder.stderr(Standard { said: said.clone(), channel: Channel::Stderr });
+    builder.stdout(Standard {
+        said: said.clone(),
+        channel: Channel::Stdout,
+    });
+    builder.stderr(Standard {
+        said: said.clone(),
+        channel: Channel::Stderr,
+    });
     builder.build()
 }
 
@@ -64,12 +70,19 @@ struct Place {
 
 impl Stdin {
     pub(crate) fn new(blob: Option<Blob>) -> Self {
-        Self { blob, shared: Arc::default() }
+        Self {
+            blob,
+            shared: Arc::default(),
+        }
     }
 
     /// What went wrong with the host's disk meanwhile.
     pub(crate) fn fault(&self) -> Option<StoreError> {
-        self.shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner).fault.take()
+        self.shared
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .fault
+            .take()
     }
 }
 
@@ -98,7 +111,9 @@ impl Pollable for Stdin {
 #[wasmtime_wasi_io::async_trait]
 impl InputStream for Stdin {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        let Some(blob) = &self.blob else { return Err(StreamError::Closed) };
+        let Some(blob) = &self.blob else {
+            return Err(StreamError::Closed);
+        };
         let mut place = self.shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let left = blob.size().saturating_sub(place.offset);
         if left == 0 {

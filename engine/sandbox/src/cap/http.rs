@@ -47,14 +47,24 @@ impl HttpCtx {
 
     /// What wasmtime-wasi-http's types work on.
     pub(crate) fn types<'a>(&'a mut self, table: &'a mut ResourceTable) -> WasiHttpCtxView<'a> {
-        WasiHttpCtxView { ctx: &mut self.types, hooks: &mut self.hooks, table }
+        WasiHttpCtxView {
+            ctx: &mut self.types,
+            hooks: &mut self.hooks,
+            table,
+        }
     }
 }
 
 /// The hooks of a step without a network. Requests are refused before they come here; this is the second wall.
 struct Refuse;
 
-type Answer = Result<(http::Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+type Answer = Result<
+    (
+        http::Response<WasiBody>,
+        Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ),
+    Error,
+>;
 
 impl WasiHttpHooks for Refuse {
     fn send_request(

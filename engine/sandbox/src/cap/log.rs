@@ -44,7 +44,13 @@ impl log::Host for LogView<'_> {
             log::Level::Error => LogLevel::Error,
         };
         let fields = fields.into_iter().take(MAX_FIELDS);
-        let fields = fields.map(|field| (cut(field.name, MAX_FIELD_NAME), cut(field.value, MAX_FIELD_VALUE))).collect();
-        self.ctx.log(LogLine { level, message: cut(message, MAX_MESSAGE), fields })
+        let fields = fields
+            .map(|field| (cut(field.name, MAX_FIELD_NAME), cut(field.value, MAX_FIELD_VALUE)))
+            .collect();
+        self.ctx.log(LogLine {
+            level,
+            message: cut(message, MAX_MESSAGE),
+            fields,
+        })
     }
 }

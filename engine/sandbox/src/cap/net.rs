@@ -19,7 +19,6 @@ pub enum ResolveAddressStream {}
 /// Marks this capability in a linker.
 pub(crate) struct Net;
 
-
 /// A borrow of the state with what goes with it.
 pub(crate) struct NetView<'a> {
     pub(crate) denials: &'a mut Denials,

@@ -70,7 +70,11 @@ impl Waiting {
     }
 
     fn positions(&self, ready: Vec<u32>) -> Vec<u32> {
-        ready.into_iter().filter_map(|i| self.others.get(i as usize)).map(|(position, _)| *position).collect()
+        ready
+            .into_iter()
+            .filter_map(|i| self.others.get(i as usize))
+            .map(|(position, _)| *position)
+            .collect()
     }
 
     fn earliest(&self) -> Option<u64> {
@@ -90,7 +94,13 @@ impl PollView<'_> {
             ready = self.pass_time(waiting).await?;
         }
         let now = self.clock.now();
-        ready.extend(waiting.timers.iter().filter(|(_, deadline)| *deadline <= now).map(|(position, _)| *position));
+        ready.extend(
+            waiting
+                .timers
+                .iter()
+                .filter(|(_, deadline)| *deadline <= now)
+                .map(|(position, _)| *position),
+        );
         ready.sort_unstable();
         Ok(ready)
     }
@@ -116,7 +126,9 @@ impl PollView<'_> {
     async fn really_wait(&mut self, waiting: &Waiting) -> wasmtime::Result<Vec<u32>> {
         let began = Instant::now();
         let start = self.clock.now();
-        let left = waiting.earliest().map(|deadline| std::time::Duration::from_nanos(deadline.saturating_sub(start)));
+        let left = waiting
+            .earliest()
+            .map(|deadline| std::time::Duration::from_nanos(deadline.saturating_sub(start)));
         let answer = self.table.poll(waiting.handles());
         let ready = match left {
             Some(left) => tokio::time::timeout(left, answer).await.ok().transpose()?,
@@ -153,7 +165,9 @@ impl Host for PollView<'_> {
             return Err(wasmtime::Error::msg("it polled an empty list"));
         }
         if pollables.len() > MAX_POLLABLES {
-            return Err(wasmtime::Error::msg(format!("it polled more than {MAX_POLLABLES} pollables at once")));
+            return Err(wasmtime::Error::msg(format!(
+                "it polled more than {MAX_POLLABLES} pollables at once"
+            )));
         }
         let waiting = self.sort(pollables.iter())?;
         self.wait(&waiting).await
@@ -217,15 +231,26 @@ mod tests {
 
     impl World {
         fn new() -> Self {
-            Self { ctx: PollCtx::default(), clock: ClockCtx::new(0), table: ResourceTable::new() }
+            Self {
+                ctx: PollCtx::default(),
+                clock: ClockCtx::new(0),
+                table: ResourceTable::new(),
+            }
         }
 
         fn view(&mut self) -> PollView<'_> {
-            PollView { ctx: &mut self.ctx, clock: &mut self.clock, table: &mut self.table }
+            PollView {
+                ctx: &mut self.ctx,
+                clock: &mut self.clock,
+                table: &mut self.table,
+            }
         }
 
         fn timer(&mut self, duration: u64) -> u32 {
-            let mut view = ClockView { ctx: &mut self.clock, table: &mut self.table };
+            let mut view = ClockView {
+                ctx: &mut self.clock,
+                table: &mut self.table,
+            };
             view.subscribe_duration(duration).unwrap().rep()
         }
 
@@ -248,7 +273,11 @@ mod tests {
         let timers = [world.timer(2 * DAY), world.timer(DAY)];
         assert_eq!(world.poll(&timers).unwrap(), [1]);
         assert_eq!(world.clock.now(), start + DAY);
-        assert_eq!(world.poll(&timers).unwrap(), [1], "an elapsed timer stays ready and no time passes");
+        assert_eq!(
+            world.poll(&timers).unwrap(),
+            [1],
+            "an elapsed timer stays ready and no time passes"
+        );
         assert_eq!(world.poll(&timers[..1]).unwrap(), [0]);
         assert_eq!(world.clock.now(), start + 2 * DAY);
     }
@@ -282,7 +311,13 @@ mod tests {
         let mut world = World::new();
         let timer = world.timer(10 * crate::cap::clock::TICK);
         let mut asked = 0;
-        while !world.view().ready(Resource::new_borrow(timer)).now_or_never().unwrap().unwrap() {
+        while !world
+            .view()
+            .ready(Resource::new_borrow(timer))
+            .now_or_never()
+            .unwrap()
+            .unwrap()
+        {
             asked += 1;
         }
         assert_eq!(asked, 9);

@@ -58,15 +58,21 @@ fn fill(reader: &mut blake3::OutputReader, len: u64) -> wasmtime::Result<Vec<u8>
 impl RandomCtx {
     /// The streams of `seed`.
     pub(crate) fn new(seed: [u8; 32]) -> Self {
-        Self { seed, secure: None, insecure: None }
+        Self {
+            seed,
+            secure: None,
+            insecure: None,
+        }
     }
 
     fn secure(&mut self) -> &mut blake3::OutputReader {
-        self.secure.get_or_insert_with(|| stream("airtight random stream v1", &self.seed))
+        self.secure
+            .get_or_insert_with(|| stream("airtight random stream v1", &self.seed))
     }
 
     fn insecure(&mut self) -> &mut blake3::OutputReader {
-        self.insecure.get_or_insert_with(|| stream("airtight insecure random stream v1", &self.seed))
+        self.insecure
+            .get_or_insert_with(|| stream("airtight insecure random stream v1", &self.seed))
     }
 }
 
@@ -94,7 +100,10 @@ impl insecure_seed::Host for RandomView<'_> {
     // The interface lets a program ask once or often; it is one value either way.
     fn insecure_seed(&mut self) -> wasmtime::Result<(u64, u64)> {
         let mut reader = stream("airtight insecure random seed v1", &self.ctx.seed);
-        Ok((u64::from_le_bytes(take(&mut reader)), u64::from_le_bytes(take(&mut reader))))
+        Ok((
+            u64::from_le_bytes(take(&mut reader)),
+            u64::from_le_bytes(take(&mut reader)),
+        ))
     }
 }
 

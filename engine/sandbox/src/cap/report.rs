@@ -51,7 +51,11 @@ impl Bounded {
     }
 
     fn location(&mut self, location: Option<report::Location>) -> Option<Location> {
-        location.map(|at| Location { path: self.name(at.path), line: at.line, column: at.column })
+        location.map(|at| Location {
+            path: self.name(at.path),
+            line: at.line,
+            column: at.column,
+        })
     }
 }
 
@@ -103,7 +107,14 @@ impl report::Host for ReportView<'_> {
     fn add_metric(&mut self, metric: report::Metric) -> wasmtime::Result<()> {
         let mut bounded = Bounded::default();
         let (name, unit) = (bounded.name(metric.name), metric.unit.map(|unit| bounded.name(unit)));
-        self.keep(Item::Metric(Metric { name, value: metric.value, unit }), &bounded)
+        self.keep(
+            Item::Metric(Metric {
+                name,
+                value: metric.value,
+                unit,
+            }),
+            &bounded,
+        )
     }
 
     fn add_annotation(&mut self, annotation: report::Annotation) -> wasmtime::Result<()> {

@@ -9,7 +9,11 @@ fn parts(name: &str) -> Option<(&str, &str, Version)> {
     let (path, version) = name.split_once('@')?;
     let (package, interface) = path.split_once('/')?;
     let mut numbers = version.splitn(3, '.').map(|number| number.parse::<u64>().ok());
-    Some((package, interface, (numbers.next()??, numbers.next()??, numbers.next()??)))
+    Some((
+        package,
+        interface,
+        (numbers.next()??, numbers.next()??, numbers.next()??),
+    ))
 }
 
 /// Whether what was built against `wanted` runs with `provided`: semver, below 1.0 within the minor version.
@@ -18,7 +22,11 @@ fn compatible(wanted: Version, provided: Version) -> bool {
 }
 
 fn provided_version(package: &str) -> Version {
-    if package == "airtight:step" { STEP_VERSION } else { WASI_VERSION }
+    if package == "airtight:step" {
+        STEP_VERSION
+    } else {
+        WASI_VERSION
+    }
 }
 
 fn shown(version: Version) -> String {
@@ -33,12 +41,16 @@ pub(super) fn is_provided(name: &str) -> bool {
 }
 
 fn is_known(package: &str, interface: &str) -> bool {
-    CAPABILITIES.iter().any(|known| known.package == package && known.interfaces.contains(&interface))
+    CAPABILITIES
+        .iter()
+        .any(|known| known.package == package && known.interfaces.contains(&interface))
 }
 
 /// Whether `name` is `path` in a version of WASI that is provided.
 pub(super) fn is_provided_version(path: &str, name: &str) -> bool {
-    let version = parts(name).filter(|_| name.split('@').next() == Some(path)).map(|(_, _, version)| version);
+    let version = parts(name)
+        .filter(|_| name.split('@').next() == Some(path))
+        .map(|(_, _, version)| version);
     version.is_some_and(|version| compatible(version, WASI_VERSION))
 }
 
@@ -51,8 +63,7 @@ pub(super) fn newer_wasi(name: &str) -> Option<String> {
 
 /// Whether it is an interface of `airtight:step` in a version that is not provided.
 pub(super) fn is_step_of_another_version(name: &str) -> bool {
-    name.starts_with("airtight:step/")
-        && parts(name).is_none_or(|(_, _, version)| !compatible(version, STEP_VERSION))
+    name.starts_with("airtight:step/") && parts(name).is_none_or(|(_, _, version)| !compatible(version, STEP_VERSION))
 }
 
 /// The version of `airtight:step` that is provided.
@@ -67,10 +78,15 @@ pub fn why_unknown(import: &str) -> String {
     };
     let provided = provided_version(package);
     if is_known(package, interface) && !compatible(version, provided) {
-        return format!("is provided in version {} and what is compatible with it", shown(provided));
+        return format!(
+            "is provided in version {} and what is compatible with it",
+            shown(provided)
+        );
     }
     match package {
-        _ if package.starts_with("wasi:") => "is not among the interfaces of WASI 0.2 that Airtight provides".to_owned(),
+        _ if package.starts_with("wasi:") => {
+            "is not among the interfaces of WASI 0.2 that Airtight provides".to_owned()
+        }
         "airtight:step" => format!("is not in airtight:step@{}", shown(STEP_VERSION)),
         _ => "is not something that Airtight provides: it has to be composed into the component".to_owned(),
     }
@@ -83,7 +99,11 @@ mod tests {
     // Semver as WASI uses it: anything up to ours in the same minor version, nothing else.
     #[test]
     fn provided_is_what_is_compatible_with_our_versions() {
-        for name in ["wasi:cli/environment@0.2.0", "wasi:io/poll@0.2.12", "airtight:step/log@0.1.0"] {
+        for name in [
+            "wasi:cli/environment@0.2.0",
+            "wasi:io/poll@0.2.12",
+            "airtight:step/log@0.1.0",
+        ] {
             assert!(is_provided(name), "{name}");
         }
         for name in [

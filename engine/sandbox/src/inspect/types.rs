@@ -17,7 +17,10 @@ pub(super) struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { types: MAX_TYPES, depth: MAX_DEPTH }
+        Self {
+            types: MAX_TYPES,
+            depth: MAX_DEPTH,
+        }
     }
 }
 
@@ -43,7 +46,12 @@ pub(super) fn convert(resolve: &Resolve, ty: &Type, budget: &mut Budget) -> WitT
         Type::Char => WitType::Char,
         Type::String => WitType::String,
         Type::ErrorContext => WitType::Unsupported("error-context".to_owned()),
-        Type::Id(id) => defined(resolve, &resolve.types[*id].kind, resolve.types[*id].name.as_deref(), budget),
+        Type::Id(id) => defined(
+            resolve,
+            &resolve.types[*id].kind,
+            resolve.types[*id].name.as_deref(),
+            budget,
+        ),
     };
     budget.depth += 1;
     converted
@@ -61,17 +69,29 @@ fn defined(resolve: &Resolve, kind: &TypeDefKind, name: Option<&str>, budget: &m
         })),
         TypeDefKind::Tuple(tuple) => WitType::Tuple(tuple.types.iter().map(|ty| *boxed(ty)).collect()),
         TypeDefKind::Record(record) => WitType::Record(
-            record.fields.iter().map(|field| Field { name: field.name.clone(), ty: *boxed(&field.ty) }).collect(),
+            record
+                .fields
+                .iter()
+                .map(|field| Field {
+                    name: field.name.clone(),
+                    ty: *boxed(&field.ty),
+                })
+                .collect(),
         ),
         TypeDefKind::Variant(variant) => WitType::Variant(
             variant
                 .cases
                 .iter()
-                .map(|case| Case { name: case.name.clone(), ty: case.ty.as_ref().map(|ty| *boxed(ty)) })
+                .map(|case| Case {
+                    name: case.name.clone(),
+                    ty: case.ty.as_ref().map(|ty| *boxed(ty)),
+                })
                 .collect(),
         ),
         TypeDefKind::Enum(cases) => WitType::Enum(cases.cases.iter().map(|case| case.name.clone()).collect()),
         TypeDefKind::Flags(flags) => WitType::Flags(flags.flags.iter().map(|flag| flag.name.clone()).collect()),
-        other => WitType::Unsupported(name.map_or(other.as_str().to_owned(), |name| format!("{} {name}", other.as_str()))),
+        other => {
+            WitType::Unsupported(name.map_or(other.as_str().to_owned(), |name| format!("{} {name}", other.as_str())))
+        }
     }
 }

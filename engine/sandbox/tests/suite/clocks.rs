@@ -7,8 +7,11 @@ use airtight_model::step::DEFAULT_CLOCK_BASE;
 
 use crate::guests::{Host, command};
 
-const CLOCKS: [&str; 3] =
-    ["wasi:clocks/wall-clock@0.2.12", "wasi:clocks/monotonic-clock@0.2.12", "wasi:io/poll@0.2.12"];
+const CLOCKS: [&str; 3] = [
+    "wasi:clocks/wall-clock@0.2.12",
+    "wasi:clocks/monotonic-clock@0.2.12",
+    "wasi:io/poll@0.2.12",
+];
 
 /// `$say` prints the monotonic clock; `$timer` subscribes; `$wait2` polls two and prints how many and which first.
 const TIME: &str = r#"(import "wasi:clocks/wall-clock@0.2.12" "now" (func $wall (param i32)))
@@ -98,7 +101,11 @@ async fn a_sleep_without_end_fails() {
 async fn randomness_is_a_function_of_the_step() {
     let host = Host::new();
     let guest = command(
-        &["wasi:random/random@0.2.12", "wasi:random/insecure@0.2.12", "wasi:random/insecure-seed@0.2.12"],
+        &[
+            "wasi:random/random@0.2.12",
+            "wasi:random/insecure@0.2.12",
+            "wasi:random/insecure-seed@0.2.12",
+        ],
         r#"(import "wasi:random/random@0.2.12" "get-random-u64" (func $random (result i64)))
 (import "wasi:random/insecure@0.2.12" "get-insecure-random-u64" (func $insecure (result i64)))
 (import "wasi:random/insecure-seed@0.2.12" "insecure-seed" (func $seed (param i32)))

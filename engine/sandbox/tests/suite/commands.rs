@@ -58,10 +58,16 @@ async fn a_preview_1_module_runs_as_a_command_and_keeps_its_exit_code() {
     let module = wat::parse_str(PREVIEW1).unwrap();
     let stdin = host.store.put_blob(b"hello ").unwrap();
     let arguments = vec!["one".to_owned(), "two".to_owned()];
-    let report = host.run(&host.request(&module, Invocation::Command(arguments, Some(stdin)))).await;
+    let report = host
+        .run(&host.request(&module, Invocation::Command(arguments, Some(stdin))))
+        .await;
     assert_eq!(host.bytes(&report.stdout), b"hello guest\0one\0two\0");
     assert_eq!((report.outcome, report.exit_code), (Outcome::Failed, Some(3)));
-    assert_eq!(*host.heard.stdout.lock().unwrap(), b"hello guest\0one\0two\0", "the sink heard it too");
+    assert_eq!(
+        *host.heard.stdout.lock().unwrap(),
+        b"hello guest\0one\0two\0",
+        "the sink heard it too"
+    );
 }
 
 // What the environment holds is what the pipeline file says, in its order, and nothing of the host's.
@@ -75,7 +81,10 @@ async fn a_guest_sees_only_the_environment_that_it_was_given() {
     );
     let mut request = host.command(&guest);
     assert!(host.run(&request).await.stdout.size < 8, "nothing is inherited");
-    request.env = vec![("B".to_owned(), "second".to_owned()), ("A".to_owned(), "first".to_owned())];
+    request.env = vec![
+        ("B".to_owned(), "second".to_owned()),
+        ("A".to_owned(), "first".to_owned()),
+    ];
     let report = host.run(&request).await;
     let text = String::from_utf8_lossy(&host.bytes(&report.stdout)).into_owned();
     let (second, first) = (text.find("second").unwrap(), text.find("first").unwrap());
@@ -90,8 +99,12 @@ const SAY: &str = r#"(import "airtight:step/log@0.1.0" "log" (func $log (param i
 (import "airtight:step/artifact@0.1.0" "set-executable" (func $executable (param i32 i32 i32 i32)))
 (data (i32.const 32) "message/no/file")"#;
 
-const SAYING: [&str; 4] =
-    ["airtight:step/log@0.1.0", "airtight:step/progress@0.1.0", "airtight:step/report@0.1.0", "airtight:step/artifact@0.1.0"];
+const SAYING: [&str; 4] = [
+    "airtight:step/log@0.1.0",
+    "airtight:step/progress@0.1.0",
+    "airtight:step/report@0.1.0",
+    "airtight:step/artifact@0.1.0",
+];
 
 // What a step says through Airtight's own interfaces is in the report, and the sink hears it while it runs.
 #[tokio::test]
@@ -109,12 +122,29 @@ async fn log_progress_and_reports_arrive_live_and_in_the_report() {
       (call $print (i32.const 16) (i32.const 2))";
     let report = host.run(&host.command(&command(&SAYING, SAY, body))).await;
     assert_eq!(report.cause, None);
-    assert_eq!((report.log[0].level, report.log[0].message.as_str()), (LogLevel::Warn, "message"));
+    assert_eq!(
+        (report.log[0].level, report.log[0].message.as_str()),
+        (LogLevel::Warn, "message")
+    );
     assert_eq!(report.reports.len(), 2, "a later summary replaces an earlier one");
     assert!(matches!(&report.reports[1], Report::Summary(summary) if summary.markdown == "message"));
     let lines = host.heard.lines.lock().unwrap().clone();
-    assert_eq!(lines, ["log message", "progress message 1 Some(2)", "finished message", "report", "report", "report"]);
-    assert_eq!(host.bytes(&report.stdout), [1, 0], "marking what is not there is `no-entry`");
+    assert_eq!(
+        lines,
+        [
+            "log message",
+            "progress message 1 Some(2)",
+            "finished message",
+            "report",
+            "report",
+            "report"
+        ]
+    );
+    assert_eq!(
+        host.bytes(&report.stdout),
+        [1, 0],
+        "marking what is not there is `no-entry`"
+    );
 }
 
 // What a step declares and does not make fails it.
@@ -122,7 +152,10 @@ async fn log_progress_and_reports_arrive_live_and_in_the_report() {
 async fn an_output_that_was_not_made_fails_the_step() {
     let host = Host::new();
     let mut request = host.command(&command(&[], "", ""));
-    request.outputs = vec![OutputSpec { name: "app".to_owned(), path: "/out/app.wasm".to_owned() }];
+    request.outputs = vec![OutputSpec {
+        name: "app".to_owned(),
+        path: "/out/app.wasm".to_owned(),
+    }];
     let report = host.run(&request).await;
     assert_eq!(report.outcome, Outcome::Failed);
     assert!(report.cause.unwrap().contains("/out/app.wasm"));
@@ -141,7 +174,10 @@ async fn a_component_with_a_foreign_import_is_an_error_and_not_a_crash() {
     let report = host.run(&host.function(&guest, vec![])).await;
     assert_eq!(report.outcome, Outcome::Errored);
     assert!(report.cause.unwrap().contains("test:guest/db"));
-    let ran = host.sandbox.run(&host.function(b"not wasm", vec![]), &host.control).await;
+    let ran = host
+        .sandbox
+        .run(&host.function(b"not wasm", vec![]), &host.control)
+        .await;
     assert_eq!(ran.report.outcome, Outcome::Errored);
 }
 

@@ -26,7 +26,10 @@ const EVERYTHING: &str = r#"
 #[tokio::test]
 async fn every_wit_type_goes_in_and_comes_out_unchanged() {
     let host = Host::new();
-    let guest = function(EVERYTHING, r#"(func (export "run") (param i32) (result i32) (local.get 0))"#);
+    let guest = function(
+        EVERYTHING,
+        r#"(func (export "run") (param i32) (result i32) (local.get 0))"#,
+    );
     let data = json!({
         "yes": true, "a": -128, "b": -32768, "c": -2147483648i64, "d": i64::MIN, "e": 255, "f": 65535,
         "g": 4294967295u64, "h": u64::MAX, "x": 1.5, "y": -2.25, "letter": "é", "text": "grüße\n",
@@ -62,9 +65,15 @@ async fn ok_is_the_result_and_err_fails_the_step_with_its_message() {
     let host = Host::new();
     let guest = function(OUTCOME, OUTCOME_MODULE);
     let report = host.run(&host.function(&guest, vec![Value::Bool(false)])).await;
-    assert_eq!((report.outcome, report.result), (Outcome::Succeeded, Some(Value::Unsigned(7))));
+    assert_eq!(
+        (report.outcome, report.result),
+        (Outcome::Succeeded, Some(Value::Unsigned(7)))
+    );
     let report = host.run(&host.function(&guest, vec![Value::Bool(true)])).await;
-    assert_eq!((report.outcome, report.cause.as_deref()), (Outcome::Failed, Some("went wrong")));
+    assert_eq!(
+        (report.outcome, report.cause.as_deref()),
+        (Outcome::Failed, Some("went wrong"))
+    );
     assert_eq!((report.result, report.exit_code, report.cacheable), (None, None, false));
 }
 
@@ -80,8 +89,7 @@ async fn a_function_of_an_exported_interface_is_called_by_both_names() {
     let summary = summarize(&guest).unwrap();
     let signature = summary.functions_named("double").next().unwrap();
     assert_eq!(signature.function.to_string(), "test:guest/tools#double");
-    let invocation =
-        airtight_model::step::Invocation::Function(signature.function.clone(), vec![Value::Unsigned(21)]);
+    let invocation = airtight_model::step::Invocation::Function(signature.function.clone(), vec![Value::Unsigned(21)]);
     let report = host.run(&host.request(&guest, invocation)).await;
     assert_eq!(report.result, Some(Value::Unsigned(42)));
 }
@@ -91,15 +99,25 @@ async fn a_function_of_an_exported_interface_is_called_by_both_names() {
 async fn a_call_that_does_not_fit_is_an_error() {
     let host = Host::new();
     let guest = function(OUTCOME, OUTCOME_MODULE);
-    for arguments in [vec![], vec![Value::Unsigned(1)], vec![Value::Bool(true), Value::Bool(true)]] {
-        assert_eq!(host.run(&host.function(&guest, arguments)).await.outcome, Outcome::Errored);
+    for arguments in [
+        vec![],
+        vec![Value::Unsigned(1)],
+        vec![Value::Bool(true), Value::Bool(true)],
+    ] {
+        assert_eq!(
+            host.run(&host.function(&guest, arguments)).await.outcome,
+            Outcome::Errored
+        );
     }
     let mut request = host.function(&guest, vec![Value::Bool(true)]);
     if let airtight_model::step::Invocation::Function(function, _) = &mut request.invocation {
         function.name = "walk".to_owned();
     }
     let report = host.run(&request).await;
-    assert_eq!(report.cause.unwrap(), "the component does not export the function `walk`");
+    assert_eq!(
+        report.cause.unwrap(),
+        "the component does not export the function `walk`"
+    );
     assert_eq!(host.run(&host.command(&guest)).await.outcome, Outcome::Errored);
 }
 
@@ -116,7 +134,9 @@ async fn a_huge_list_from_the_guest_is_refused() {
         (i32.const 16))
     "#;
     let guest = function(wit, module);
-    let lie = host.run(&host.function(&guest, vec![Value::Unsigned(u32::MAX.into())])).await;
+    let lie = host
+        .run(&host.function(&guest, vec![Value::Unsigned(u32::MAX.into())]))
+        .await;
     assert_eq!(lie.outcome, Outcome::Failed, "{lie:?}");
     let large = host.run(&host.function(&guest, vec![Value::Unsigned(40 << 20)])).await;
     assert_eq!(large.outcome, Outcome::Failed);

@@ -14,12 +14,21 @@ use wit_parser::Resolve;
 /// A component of a world and a core module that implements it.
 pub(crate) fn component(wit: &str, module: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    resolve.push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit")).unwrap();
-    let package = resolve.push_str("test.wit", &format!("package test:guest;\n{wit}")).unwrap();
+    resolve
+        .push_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit"))
+        .unwrap();
+    let package = resolve
+        .push_str("test.wit", &format!("package test:guest;\n{wit}"))
+        .unwrap();
     let world = resolve.select_world(&[package], None).unwrap();
     let mut module = wat::parse_str(module).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
+    ComponentEncoder::default()
+        .module(&module)
+        .unwrap()
+        .validate(true)
+        .encode()
+        .unwrap()
 }
 
 /// What every guest needs: memory, an allocator, and room for results at 8.
@@ -47,8 +56,9 @@ pub(crate) fn command(imports: &[&str], functions: &str, body: &str) -> Vec<u8> 
     let wit = format!(
         "world w {{ import wasi:cli/stdout@0.2.12; import wasi:io/streams@0.2.12; {imports} export wasi:cli/run@0.2.12; }}"
     );
-    let (outside, inside): (Vec<&str>, Vec<&str>) =
-        functions.lines().partition(|line| line.trim_start().starts_with("(import"));
+    let (outside, inside): (Vec<&str>, Vec<&str>) = functions
+        .lines()
+        .partition(|line| line.trim_start().starts_with("(import"));
     let (outside, inside) = (outside.join("\n"), inside.join("\n"));
     let module = format!(
         r#"(module
@@ -82,7 +92,10 @@ impl StepSink for Heard {
         self.lines.lock().unwrap().push(format!("log {}", line.message));
     }
     fn progress(&self, task: &str, done: u64, total: Option<u64>) {
-        self.lines.lock().unwrap().push(format!("progress {task} {done} {total:?}"));
+        self.lines
+            .lock()
+            .unwrap()
+            .push(format!("progress {task} {done} {total:?}"));
     }
     fn progress_finished(&self, task: &str) {
         self.lines.lock().unwrap().push(format!("finished {task}"));
@@ -109,10 +122,22 @@ impl Host {
         let store = Store::memory();
         let components = Arc::new(store.clone());
         let state_dir = state_dir.map(Path::to_owned);
-        let sandbox = Sandbox::new(SandboxConfig { state_dir, store: store.clone(), components });
+        let sandbox = Sandbox::new(SandboxConfig {
+            state_dir,
+            store: store.clone(),
+            components,
+        });
         let heard = Arc::new(Heard::default());
-        let control = RunControl { sink: Arc::clone(&heard) as Arc<dyn StepSink>, ..RunControl::default() };
-        Self { store, sandbox, heard, control }
+        let control = RunControl {
+            sink: Arc::clone(&heard) as Arc<dyn StepSink>,
+            ..RunControl::default()
+        };
+        Self {
+            store,
+            sandbox,
+            heard,
+            control,
+        }
     }
 
     /// A request for a command with nothing.
@@ -122,7 +147,10 @@ impl Host {
 
     /// A request for the function `run`.
     pub(crate) fn function(&self, component: &[u8], arguments: Vec<Value>) -> StepRequest {
-        let function = FunctionRef { interface: None, name: "run".to_owned() };
+        let function = FunctionRef {
+            interface: None,
+            name: "run".to_owned(),
+        };
         self.request(component, Invocation::Function(function, arguments))
     }
 
@@ -147,13 +175,18 @@ impl Host {
     }
 
     pub(crate) fn bytes(&self, captured: &Captured) -> Vec<u8> {
-        captured.blob.map_or(Vec::new(), |digest: BlobDigest| self.store.blob(&digest).unwrap().read_all().unwrap())
+        captured.blob.map_or(Vec::new(), |digest: BlobDigest| {
+            self.store.blob(&digest).unwrap().read_all().unwrap()
+        })
     }
 
     /// Runs and says what it printed, as 64-bit numbers.
     pub(crate) async fn numbers(&self, request: &StepRequest) -> Vec<u64> {
         let report = self.run(request).await;
         assert_eq!(report.cause, None);
-        self.bytes(&report.stdout).chunks(8).map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap())).collect()
+        self.bytes(&report.stdout)
+            .chunks(8)
+            .map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()))
+            .collect()
     }
 }

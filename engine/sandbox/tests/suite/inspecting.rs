@@ -21,12 +21,22 @@ fn a_component_is_summarized_with_its_functions_types_and_imports() {
         r#"(func (export "run") (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const 16))"#,
     );
     let summary = summarize(&guest).unwrap();
-    assert_eq!((summary.kind, summary.command, summary.size), (ComponentKind::Component, false, guest.len() as u64));
+    assert_eq!(
+        (summary.kind, summary.command, summary.size),
+        (ComponentKind::Component, false, guest.len() as u64)
+    );
     let signature = &summary.functions[0];
-    let parameters: Vec<String> = signature.parameters.iter().map(|p| format!("{}: {}", p.name, p.ty)).collect();
+    let parameters: Vec<String> = signature
+        .parameters
+        .iter()
+        .map(|p| format!("{}: {}", p.name, p.ty))
+        .collect();
     assert_eq!(
         parameters,
-        ["paths: list<string>", "options: option<record { level: u8, names: list<string> }>"]
+        [
+            "paths: list<string>",
+            "options: option<record { level: u8, names: list<string> }>"
+        ]
     );
     assert_eq!(signature.result.as_ref().unwrap().to_string(), "result<u32, string>");
     assert_eq!(signature.success().unwrap().to_string(), "u32");
@@ -39,7 +49,12 @@ fn commands_are_recognised_in_both_forms() {
     assert!(summary.command && summary.functions.is_empty());
     assert_eq!((summary.kind, summary.adapter), (ComponentKind::Component, None));
     assert!(summary.unknown_imports.is_empty() && summary.imports.contains(&"wasi:io/streams@0.2.12".to_owned()));
-    assert!(summary.producers.iter().any(|text| text.starts_with("processed-by: wit-component")));
+    assert!(
+        summary
+            .producers
+            .iter()
+            .any(|text| text.starts_with("processed-by: wit-component"))
+    );
     let module = wat::parse_str(r#"(module (func (export "_start")))"#).unwrap();
     let summary = summarize(&module).unwrap();
     assert_eq!((summary.kind, summary.command), (ComponentKind::Module, true));
@@ -61,7 +76,10 @@ fn what_cannot_be_a_step_is_said_clearly() {
     let foreign = wat(r#"(module (import "env" "f" (func)) (func (export "_start")))"#);
     assert_eq!(error(&foreign), InspectError::ForeignModule("env".to_owned()));
     for len in (9..whole.len()).step_by(7) {
-        assert!(matches!(error(&whole[..len]), InspectError::Truncated(_) | InspectError::Invalid(_) | InspectError::NothingToRun));
+        assert!(matches!(
+            error(&whole[..len]),
+            InspectError::Truncated(_) | InspectError::Invalid(_) | InspectError::NothingToRun
+        ));
     }
     assert!(matches!(error(&whole[..whole.len() - 1]), InspectError::Truncated(_)));
 }
@@ -72,7 +90,10 @@ fn other_versions_are_named() {
     let newer = wat::parse_str(
         r#"(component (import "wasi:cli/stdin@0.3.0" (instance)) (instance $i) (export "wasi:cli/run@0.3.0" (instance $i)))"#,
     );
-    assert_eq!(summarize(&newer.unwrap()).unwrap_err(), InspectError::NewerWasi("0.3.0".to_owned()));
+    assert_eq!(
+        summarize(&newer.unwrap()).unwrap_err(),
+        InspectError::NewerWasi("0.3.0".to_owned())
+    );
     let step = wat::parse_str(
         r#"(component (import "airtight:step/log@0.2.0" (instance)) (instance $i) (export "wasi:cli/run@0.2.0" (instance $i)))"#,
     );

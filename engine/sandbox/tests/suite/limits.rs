@@ -14,9 +14,18 @@ const FOREVER: &str = "(loop $again (br $again))";
 async fn a_trap_is_a_failure_with_a_readable_cause() {
     let host = Host::new();
     let cases = [
-        ("unreachable", "it trapped: unreachable code was reached (a panic or an abort)"),
-        ("(drop (i32.load (i32.const -1)))", "it trapped: it accessed memory out of bounds"),
-        ("(drop (i32.div_s (i32.const 1) (i32.load (i32.const 0))))", "it trapped: integer divide by zero"),
+        (
+            "unreachable",
+            "it trapped: unreachable code was reached (a panic or an abort)",
+        ),
+        (
+            "(drop (i32.load (i32.const -1)))",
+            "it trapped: it accessed memory out of bounds",
+        ),
+        (
+            "(drop (i32.div_s (i32.const 1) (i32.load (i32.const 0))))",
+            "it trapped: integer divide by zero",
+        ),
         ("(call $deep)", "it trapped: the call stack is exhausted"),
     ];
     for (body, cause) in cases {
@@ -73,11 +82,20 @@ async fn a_memory_bomb_is_ended_at_its_limit() {
     let host = Host::new();
     let body = "(loop $more (drop (memory.grow (i32.const 16))) (br $more))";
     let mut request = host.command(&command(&[], "", body));
-    request.limits = Limits { memory: 64 << 20, ..Limits::DEFAULT };
+    request.limits = Limits {
+        memory: 64 << 20,
+        ..Limits::DEFAULT
+    };
     let report = host.run(&request).await;
     assert_eq!(report.outcome, Outcome::Failed);
-    assert_eq!(report.cause.unwrap(), "it needs more memory than its limit of 64MiB allows");
-    assert_eq!(report.help.unwrap(), "raise it in the step: `limits: { memory: 128MiB }`");
+    assert_eq!(
+        report.cause.unwrap(),
+        "it needs more memory than its limit of 64MiB allows"
+    );
+    assert_eq!(
+        report.help.unwrap(),
+        "raise it in the step: `limits: { memory: 128MiB }`"
+    );
     assert!(report.usage.memory > 60 << 20 && report.usage.memory <= 64 << 20);
 }
 
@@ -88,7 +106,10 @@ async fn memory_that_is_too_large_from_the_start_names_the_limit() {
     let mut request = host.command(&command(&[], "", ""));
     request.limits.memory = 1 << 16;
     let report = host.run(&request).await;
-    assert_eq!(report.cause.unwrap(), "it needs more memory than its limit of 64KiB allows");
+    assert_eq!(
+        report.cause.unwrap(),
+        "it needs more memory than its limit of 64KiB allows"
+    );
 }
 
 // Fuel is counted by instructions, so it runs out at the same place on every machine.
@@ -117,7 +138,10 @@ async fn too_much_output_ends_the_attempt() {
     assert_eq!(report.outcome, Outcome::Failed);
     assert!(report.cause.unwrap().contains("more than its limit of 1MiB"));
     assert_eq!(report.help.unwrap(), "raise it in the step: `limits: { log: 2MiB }`");
-    assert_eq!((report.stdout.size, host.bytes(&report.stdout).len()), (1 << 20, 1 << 20));
+    assert_eq!(
+        (report.stdout.size, host.bytes(&report.stdout).len()),
+        (1 << 20, 1 << 20)
+    );
 }
 
 // Handles are the host's memory.
@@ -127,6 +151,9 @@ async fn too_many_handles_end_the_attempt() {
     let mut request = host.command(&command(&[], "", "(loop $again (drop (call $get_stdout)) (br $again))"));
     request.limits.handles = 100;
     let report = host.run(&request).await;
-    assert_eq!(report.cause.unwrap(), "it holds more handles than its limit of 100 allows");
+    assert_eq!(
+        report.cause.unwrap(),
+        "it holds more handles than its limit of 100 allows"
+    );
     assert_eq!(report.help.unwrap(), "raise it in the step: `limits: { handles: 200 }`");
 }

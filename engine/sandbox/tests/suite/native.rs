@@ -29,17 +29,29 @@ async fn process(state: Option<&Path>, count: usize) -> (usize, Option<String>) 
     let components = Arc::new(Counting(host.store.clone(), AtomicUsize::new(0)));
     let source = Arc::clone(&components) as Arc<dyn ComponentSource>;
     let state_dir = state.map(Path::to_owned);
-    let sandbox = Sandbox::new(SandboxConfig { state_dir, store: host.store.clone(), components: source });
+    let sandbox = Sandbox::new(SandboxConfig {
+        state_dir,
+        store: host.store.clone(),
+        components: source,
+    });
     let control = RunControl::default();
     let runs = futures::future::join_all((0..count).map(|_| sandbox.run(&request, &control))).await;
-    assert!(runs.iter().all(|ran| ran.report.outcome == Outcome::Succeeded), "{:?}", runs[0].report.cause);
+    assert!(
+        runs.iter().all(|ran| ran.report.outcome == Outcome::Succeeded),
+        "{:?}",
+        runs[0].report.cause
+    );
     let warning = runs.into_iter().find_map(|ran| ran.warning);
     (components.1.load(Ordering::SeqCst), warning)
 }
 
 fn kept(state: &Path) -> PathBuf {
-    let files = std::fs::read_dir(state.join("native")).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|ext| ext == "bin")).collect();
+    let files = std::fs::read_dir(state.join("native"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|ext| ext == "bin"))
+        .collect();
     assert_eq!(files.len(), 1);
     files.remove(0)
 }

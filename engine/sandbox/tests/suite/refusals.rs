@@ -24,7 +24,11 @@ const NET: &str = r#"(import "wasi:sockets/tcp-create-socket@0.2.12" "create-tcp
   (call $print (i32.const 64) (i32.const 32)))"#;
 
 fn denial(capability: &str, request: &str, count: u64) -> Denial {
-    Denial { capability: capability.to_owned(), request: request.to_owned(), count }
+    Denial {
+        capability: capability.to_owned(),
+        request: request.to_owned(),
+        count,
+    }
 }
 
 // The guest gets an access error, and every refusal is in the report with its count.
@@ -32,7 +36,11 @@ fn denial(capability: &str, request: &str, count: u64) -> Denial {
 async fn sockets_and_names_are_refused_and_recorded() {
     let host = Host::new();
     let report = host.run(&host.command(&command(&SOCKETS, NET, "(call $use)"))).await;
-    assert_eq!((report.outcome, report.cause), (Outcome::Succeeded, None), "it succeeded despite the refusals");
+    assert_eq!(
+        (report.outcome, report.cause),
+        (Outcome::Succeeded, None),
+        "it succeeded despite the refusals"
+    );
     let expected = [
         denial("net", "a TCP socket (IPv4)", 2),
         denial("net", "a UDP socket (IPv6)", 1),
@@ -41,7 +49,10 @@ async fn sockets_and_names_are_refused_and_recorded() {
     assert_eq!(report.denials, expected);
     // An error, and of the error codes number 1: `access-denied`.
     let answers = host.bytes(&report.stdout);
-    assert!(answers.chunks(8).all(|answer| answer[0] == 1 && answer[4] == 1), "{answers:?}");
+    assert!(
+        answers.chunks(8).all(|answer| answer[0] == 1 && answer[4] == 1),
+        "{answers:?}"
+    );
     assert!(report.cacheable);
 }
 
@@ -50,7 +61,9 @@ async fn sockets_and_names_are_refused_and_recorded() {
 async fn a_failure_after_a_refusal_is_denied() {
     let host = Host::new();
     for ending in ["(return (i32.const 1))", "unreachable"] {
-        let report = host.run(&host.command(&command(&SOCKETS, NET, &format!("(call $use) {ending}")))).await;
+        let report = host
+            .run(&host.command(&command(&SOCKETS, NET, &format!("(call $use) {ending}"))))
+            .await;
         assert_eq!(report.outcome, Outcome::Denied);
         assert!(report.help.unwrap().contains("`mounts:`"));
         assert!(!report.denials.is_empty());
