@@ -73,7 +73,10 @@ pub(crate) const CASES: &[Case] = &[
 pub(crate) fn run(project: &Project, names: &[String]) -> Result<()> {
     let bench = Bench::prepare(project)?;
     println!("{:<14} {:>10} {:>10} {:>8}   bar", "case", "airtight", "peer", "ratio");
-    for case in CASES.iter().filter(|case| names.is_empty() || names.iter().any(|name| name == case.name)) {
+    for case in CASES
+        .iter()
+        .filter(|case| names.is_empty() || names.iter().any(|name| name == case.name))
+    {
         let measured = (case.measure)(&bench)?;
         let (ours, peer) = (median(measured.ours)?, median(measured.peer)?);
         let ratio = ours.as_secs_f64() / peer.as_secs_f64();
@@ -82,7 +85,10 @@ pub(crate) fn run(project: &Project, names: &[String]) -> Result<()> {
             Bar::Time(bar) => (format!("{bar:.0?}"), ours <= bar),
         };
         let verdict = if met { "met" } else { "MISSED" };
-        println!("{:<14} {ours:>10.1?} {peer:>10.1?} {ratio:>6.2} x   {bar}: {verdict}", case.name);
+        println!(
+            "{:<14} {ours:>10.1?} {peer:>10.1?} {ratio:>6.2} x   {bar}: {verdict}",
+            case.name
+        );
         println!("{:<14} {}; peer: {}", "", case.work, case.peer);
     }
     Ok(())
@@ -98,15 +104,29 @@ struct Bench {
 impl Bench {
     fn prepare(project: &Project) -> Result<Self> {
         project.plugins()?;
-        succeed(project.cargo("").args(["build", "--release", "--package", "airtight-cli", "--bin", "airtight"]))?;
+        succeed(
+            project
+                .cargo("")
+                .args(["build", "--release", "--package", "airtight-cli", "--bin", "airtight"]),
+        )?;
         let guests = guest::fixtures()?;
-        let guest = guests.iter().find(|guest| guest.name == "command").ok_or("the guest `command` is not there")?;
+        let guest = guests
+            .iter()
+            .find(|guest| guest.name == "command")
+            .ok_or("the guest `command` is not there")?;
         let found = Command::new("ninja").arg("--version").stdout(Stdio::null()).status();
         if !found.is_ok_and(|status| status.success()) {
             return Err("`ninja` is not there: install it, on Debian with `apt-get install ninja-build`".into());
         }
-        let airtight = project.target.join("release").join(format!("airtight{}", std::env::consts::EXE_SUFFIX));
-        Ok(Self { airtight, guest: guest.wasm.clone(), folder: project.scratch("bench")? })
+        let airtight = project
+            .target
+            .join("release")
+            .join(format!("airtight{}", std::env::consts::EXE_SUFFIX));
+        Ok(Self {
+            airtight,
+            guest: guest.wasm.clone(),
+            folder: project.scratch("bench")?,
+        })
     }
 
     /// Makes a project with `count` steps that copy a file each, for both programs.
@@ -133,8 +153,13 @@ impl Bench {
 
     fn airtight(&self, folder: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.airtight);
-        command.current_dir(folder).args(["run", "--progress", "none"]).args(arguments);
-        command.env("HOME", self.folder.join("home")).env("AIRTIGHT_STORE", self.folder.join("store"));
+        command
+            .current_dir(folder)
+            .args(["run", "--progress", "none"])
+            .args(arguments);
+        command
+            .env("HOME", self.folder.join("home"))
+            .env("AIRTIGHT_STORE", self.folder.join("store"));
         command
     }
 
@@ -158,7 +183,9 @@ impl Bench {
             for i in 0..count {
                 fs::write(folder.join(format!("in/{i}.txt")), format!("turn {turn}, file {i}\n"))?;
             }
-            measured.ours.push(timed(&mut self.airtight(&folder, &["--no-cache", "--jobs", "2"]))?);
+            measured
+                .ours
+                .push(timed(&mut self.airtight(&folder, &["--no-cache", "--jobs", "2"]))?);
             let _ = fs::remove_dir_all(folder.join("out"));
             let _ = fs::remove_file(folder.join(".ninja_log"));
             fs::create_dir_all(folder.join("out"))?;
@@ -193,7 +220,10 @@ fn timed(command: &mut Command) -> Result<Duration> {
 
 fn median(mut times: Vec<Duration>) -> Result<Duration> {
     times.sort();
-    times.get(times.len() / 2).copied().ok_or_else(|| "a case measured nothing".into())
+    times
+        .get(times.len() / 2)
+        .copied()
+        .ok_or_else(|| "a case measured nothing".into())
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Runs pipelines of sandboxed WebAssembly steps, cached by what each step really read
 #[derive(Debug, Parser)]
 #[command(name = "airtight", version, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 ok, 1 a step failed, 2 usage, 3 invalid pipeline, 4 store, disk or network, \
-    5 something was denied, 70 a bug in airtight, 128+n ended by signal n")]
+#[command(
+    after_help = "Exit codes: 0 ok, 1 a step failed, 2 usage, 3 invalid pipeline, 4 store, disk or network, \
+    5 something was denied, 70 a bug in airtight, 128+n ended by signal n"
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -268,8 +270,14 @@ pub(crate) enum CacheCommand {
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
-    if key.is_empty() { Err(format!("`{text}` has no name before the `=`")) } else { Ok((key.into(), value.into())) }
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
+    if key.is_empty() {
+        Err(format!("`{text}` has no name before the `=`"))
+    } else {
+        Ok((key.into(), value.into()))
+    }
 }
 
 fn report(text: &str) -> Result<Report, String> {
@@ -290,6 +298,8 @@ fn size(text: &str) -> Result<u64, String> {
         "TiB" => 1 << 40,
         _ => return Err(format!("`{text}` is not a size: write for example 5GiB")),
     };
-    let count: u64 = text[..digits].parse().map_err(|_| format!("`{text}` is not a size: write for example 5GiB"))?;
+    let count: u64 = text[..digits]
+        .parse()
+        .map_err(|_| format!("`{text}` is not a size: write for example 5GiB"))?;
     count.checked_mul(unit).ok_or_else(|| format!("`{text}` is too large"))
 }

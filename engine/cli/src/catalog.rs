@@ -13,6 +13,8 @@ use crate::std_components;
 
 /// The largest component that is taken, in bytes.
 const MAX_COMPONENT: u64 = 512 << 20;
+/// The most files beside a missing component that are looked at for a better name.
+const MAX_NEIGHBOURS: usize = 1000;
 /// The name of summaries among the store's records. A change of what a summary says changes the name.
 const SUMMARIES: &str = "component-summary-v1";
 
@@ -24,7 +26,10 @@ pub(crate) struct FileCatalog {
 
 impl FileCatalog {
     pub(crate) fn new(root: &Path, store: Store) -> Self {
-        Self { root: root.to_owned(), store }
+        Self {
+            root: root.to_owned(),
+            store,
+        }
     }
 
     /// The path of a file below the root, as `uses:` writes it.
@@ -33,23 +38,33 @@ impl FileCatalog {
         let inside = file.strip_prefix(&self.root).ok().and_then(Path::to_str);
         match inside {
             Some(inside) if !inside.is_empty() => Ok(format!("./{inside}")),
-            _ => Err(Failure::user("C0001", format!("{} is not below {}", shown(&file), shown(&self.root)))
-                .help("go to the folder that holds it and name it from there")),
+            _ => Err(
+                Failure::user("C0001", format!("{} is not below {}", shown(&file), shown(&self.root)))
+                    .help("go to the folder that holds it and name it from there"),
+            ),
         }
     }
 
     /// What a component says of itself: from the store's records, else decoded now and recorded.
-    pub(crate) fn summary(&self, digest: &BlobDigest, bytes: impl FnOnce() -> Result<Vec<u8>, CatalogError>)
-    -> Result<Arc<ComponentSummary>, CatalogError> {
+    pub(crate) fn summary(
+        &self,
+        digest: &BlobDigest,
+        bytes: impl FnOnce() -> Result<Vec<u8>, CatalogError>,
+    ) -> Result<Arc<ComponentSummary>, CatalogError> {
         // A record that cannot be read or decoded is made again: it is derived from the component.
         if let Ok(Some(known)) = self.store.record_get(SUMMARIES, digest.as_bytes())
             && let Ok(summary) = ComponentSummary::from_document(&known)
         {
             return Ok(Arc::new(summary));
         }
-        let summary = airtight_sandbox::summarize(&bytes()?)
-            .map_err(|error| CatalogError::Unusable { message: error.to_string(), help: error.help().map(str::to_owned) })?;
-        if let Err(error) = self.store.record_put(SUMMARIES, digest.as_bytes(), &summary.to_document()) {
+        let summary = airtight_sandbox::summarize(&bytes()?).map_err(|error| CatalogError::Unusable {
+            message: error.to_string(),
+            help: error.help().map(str::to_owned),
+        })?;
+        if let Err(error) = self
+            .store
+            .record_put(SUMMARIES, digest.as_bytes(), &summary.to_document())
+        {
             tracing::debug!(%error, "a component's summary could not be kept");
         }
         Ok(Arc::new(summary))
@@ -57,13 +72,19 @@ impl FileCatalog {
 
     fn standard(&self, name: &str) -> Result<ResolvedComponent, CatalogError> {
         let Some(found) = std_components::by_name(name) else {
-            let nearest = nearest(name).into_iter().map(|name| format!("std/{name}")).collect();
+            let nearest = std_components::names().map(|name| format!("std/{name}")).collect();
             let names: Vec<String> = std_components::names().map(|name| format!("`std/{name}`")).collect();
-            let message = format!("there is no standard component `std/{name}`: there are {}", names.join(", "));
+            let message = format!(
+                "there is no standard component `std/{name}`: there are {}",
+                names.join(", ")
+            );
             return Err(CatalogError::NotFound { message, nearest });
         };
         let digest = BlobDigest::from_bytes(found.digest);
-        Ok(ResolvedComponent { digest, summary: self.summary(&digest, || Ok(found.wasm.to_vec()))? })
+        Ok(ResolvedComponent {
+            digest,
+            summary: self.summary(&digest, || Ok(found.wasm.to_vec()))?,
+        })
     }
 
     fn file(&self, uses: &str, base: &str) -> Result<ResolvedComponent, CatalogError> {
@@ -78,14 +99,27 @@ impl FileCatalog {
         })?;
         if !size.is_file() {
             let message = format!("the component `{path}` is not a file");
-            return Err(CatalogError::NotFound { message, nearest: self.neighbours(&full) });
+            return Err(CatalogError::NotFound {
+                message,
+                nearest: self.neighbours(&full),
+            });
         }
         if size.len() > MAX_COMPONENT {
-            let message = format!("the component `{path}` has {} bytes: at most {MAX_COMPONENT} are taken", size.len());
+            let message = format!(
+                "the component `{path}` has {} bytes: at most {MAX_COMPONENT} are taken",
+                size.len()
+            );
             return Err(CatalogError::Unusable { message, help: None });
         }
         let (exclude, request) = (Vec::new(), path.as_str());
-        let request = IngestRequest { root: &self.root, path: request, exclude: &exclude, gitignore: false, stat_cache: true, list_left_out: false };
+        let request = IngestRequest {
+            root: &self.root,
+            path: request,
+            exclude: &exclude,
+            gitignore: false,
+            stat_cache: true,
+            list_left_out: false,
+        };
         let ingested = self.store.ingest(&request);
         let unusable = |message: String| CatalogError::Unusable { message, help: None };
         let ingested = ingested.map_err(|error| unusable(format!("cannot read the component `{path}`: {error}")))?;
@@ -97,9 +131,10 @@ impl FileCatalog {
             bytes.map_err(|error| unusable(format!("cannot read the component `{path}`: {error}")))
         };
         let summary = self.summary(&blob, read).map_err(|error| match error {
-            CatalogError::Unusable { message, help } => {
-                CatalogError::Unusable { message: format!("the component `{path}` cannot be used: {message}"), help }
-            }
+            CatalogError::Unusable { message, help } => CatalogError::Unusable {
+                message: format!("the component `{path}` cannot be used: {message}"),
+                help,
+            },
             other => other,
         })?;
         Ok(ResolvedComponent { digest: blob, summary })
@@ -107,15 +142,19 @@ impl FileCatalog {
 
     /// The `.wasm` files in the folder of one that is not there.
     fn neighbours(&self, missing: &Path) -> Vec<String> {
-        let Some(folder) = missing.parent() else { return Vec::new() };
-        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        let Some(folder) = missing.parent() else {
+            return Vec::new();
+        };
+        let Ok(entries) = std::fs::read_dir(folder) else {
+            return Vec::new();
+        };
         let mut names: Vec<String> = entries
             .filter_map(|entry| Some(entry.ok()?.path()))
             .filter(|path| path.extension().is_some_and(|extension| extension == "wasm"))
             .filter_map(|path| Some(format!("./{}", path.strip_prefix(&self.root).ok()?.to_str()?)))
             .collect();
         names.sort();
-        names.truncate(5);
+        names.truncate(MAX_NEIGHBOURS);
         names
     }
 }
@@ -127,12 +166,6 @@ impl Catalog for FileCatalog {
             None => self.file(uses, base),
         }
     }
-}
-
-/// The standard component that a wrong name is nearest to: one that it starts or that starts it.
-fn nearest(name: &str) -> Option<&'static str> {
-    let common = |known: &str| known.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
-    std_components::names().max_by_key(|known| common(known)).filter(|known| common(known) > 1)
 }
 
 /// `uses` relative to `base`, without `.` and `..`; none if it leaves the root.

@@ -28,11 +28,17 @@ use crate::settings::Settings;
 pub(crate) struct Context {
     pub(crate) settings: Settings,
     store: OnceLock<Store>,
+    /// Stands in for the store where there is none to be had, and never for a command that keeps something.
+    memory: OnceLock<Store>,
 }
 
 impl Context {
     pub(crate) fn new(settings: Settings) -> Self {
-        Self { settings, store: OnceLock::new() }
+        Self {
+            settings,
+            store: OnceLock::new(),
+            memory: OnceLock::new(),
+        }
     }
 
     /// The store, opened now if it is not open.
@@ -47,10 +53,7 @@ impl Context {
 
     /// The store, or one in memory where there is none to be had: for commands that only look.
     pub(crate) fn store_or_memory(&self) -> &Store {
-        if self.store().is_err() {
-            return self.store.get_or_init(Store::memory);
-        }
-        self.store.get().expect("it was opened just now")
+        self.store().unwrap_or_else(|_| self.memory.get_or_init(Store::memory))
     }
 
     /// The pipeline file, read and checked: all that is wrong in it has been printed if this fails.

@@ -27,8 +27,17 @@ pub(crate) fn render(diagnostics: &[Diagnostic], files: &[SourceFile], color: bo
 
 /// The file with each control character replaced by a space, so that byte offsets stay true.
 fn without_controls(file: &SourceFile) -> SourceFile {
-    let text = file.text.chars().map(|c| if c.is_ascii_control() && c != '\n' && c != '\t' { ' ' } else { c });
-    SourceFile { name: escape::line(&file.name).into_owned(), text: text.collect() }
+    let text = file.text.chars().map(|c| {
+        if c.is_ascii_control() && c != '\n' && c != '\t' {
+            ' '
+        } else {
+            c
+        }
+    });
+    SourceFile {
+        name: escape::line(&file.name).into_owned(),
+        text: text.collect(),
+    }
 }
 
 fn render_one(diagnostic: &Diagnostic, files: &[SourceFile], renderer: &Renderer) -> String {
@@ -36,22 +45,41 @@ fn render_one(diagnostic: &Diagnostic, files: &[SourceFile], renderer: &Renderer
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(level.primary_title(escape::line(&diagnostic.message)).id(diagnostic.code));
+    let mut group = Group::with_title(
+        level
+            .primary_title(escape::line(&diagnostic.message))
+            .id(diagnostic.code),
+    );
     let mut by_file: Vec<u32> = diagnostic.labels.iter().map(|label| label.span.file).collect();
     by_file.dedup();
     for file in by_file {
-        let Some(source) = files.get(file as usize) else { continue };
+        let Some(source) = files.get(file as usize) else {
+            continue;
+        };
         let mut snippet = Snippet::source(source.text.as_str()).path(source.name.as_str());
-        for (i, label) in diagnostic.labels.iter().enumerate().filter(|(_, label)| label.span.file == file) {
-            let kind = if i == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };
+        for (i, label) in diagnostic
+            .labels
+            .iter()
+            .enumerate()
+            .filter(|(_, label)| label.span.file == file)
+        {
+            let kind = if i == 0 {
+                AnnotationKind::Primary
+            } else {
+                AnnotationKind::Context
+            };
             let annotation = kind.span(range(label.span, &source.text));
             let text = (!label.text.is_empty()).then(|| escape::line(&label.text));
             snippet = snippet.annotation(annotation.label(text));
         }
         group = group.element(snippet);
     }
-    let help: Vec<String> =
-        diagnostic.help.iter().flat_map(|help| help.lines()).map(|line| escape::line(line).into_owned()).collect();
+    let help: Vec<String> = diagnostic
+        .help
+        .iter()
+        .flat_map(|help| help.lines())
+        .map(|line| escape::line(line).into_owned())
+        .collect();
     for line in &help {
         group = group.element(Level::HELP.message(line.as_str()));
     }

@@ -52,7 +52,12 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn new(class: ErrorClass, code: &'static str, message: impl Into<String>) -> Self {
-        Self { class, code, message: message.into(), help: None }
+        Self {
+            class,
+            code,
+            message: message.into(),
+            help: None,
+        }
     }
 
     pub(crate) fn user(code: &'static str, message: impl Into<String>) -> Self {
@@ -114,10 +119,16 @@ impl Failure {
 
     /// The lines to print, without an end of line at the end.
     pub(crate) fn render(&self, color: bool) -> String {
-        let (bold_red, bold, cyan, reset) =
-            if color { ("\x1b[1;31m", "\x1b[1m", "\x1b[36m", "\x1b[0m") } else { ("", "", "", "") };
+        let (bold_red, bold, cyan, reset) = if color {
+            ("\x1b[1;31m", "\x1b[1m", "\x1b[36m", "\x1b[0m")
+        } else {
+            ("", "", "", "")
+        };
         let code = self.code;
-        let mut text = format!("{bold_red}error[{code}]{reset}{bold}: {}{reset}", escape::line(&self.message));
+        let mut text = format!(
+            "{bold_red}error[{code}]{reset}{bold}: {}{reset}",
+            escape::line(&self.message)
+        );
         if let Some(help) = &self.help {
             for part in help.lines() {
                 text.push_str(&format!("\n  {cyan}help{reset}: {}", escape::line(part)));

@@ -30,7 +30,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: &Environ
     let cli = match args::Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
-            let code = if error.use_stderr() { ErrorClass::Usage.code() } else { 0 };
+            let code = if error.use_stderr() {
+                ErrorClass::Usage.code()
+            } else {
+                0
+            };
             // Help for a reader that has gone away is no failure.
             let _ = error.print();
             return ExitCode::from(code);
@@ -39,7 +43,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: &Environ
     start_trace(environment);
     let settings = Settings::resolve(&cli.global, environment);
     let color = settings.color;
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| commands::dispatch(cli.command, settings)));
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        commands::dispatch(cli.command, settings)
+    }));
     match result.unwrap_or_else(|_| Err(Failure::bug("airtight panicked; what it said is above"))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -55,7 +61,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: &Environ
 fn start_trace(environment: &Environment) {
     if let Some(filter) = environment.log_filter() {
         let filter = tracing_subscriber::EnvFilter::new(filter);
-        let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).finish();
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .finish();
         // A second subscriber in one process (tests) is refused, and that is fine.
         let _ = tracing::subscriber::set_global_default(subscriber);
     }

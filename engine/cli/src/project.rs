@@ -36,21 +36,39 @@ impl Project {
     pub(crate) fn load(context: &Context) -> Result<Self, Failure> {
         let file = context.settings.pipeline_file()?;
         let text = read_text(&file, "pipeline file")?;
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let root = folder.canonicalize().map_err(|error| unreadable("folder", folder, &error))?;
+        let folder = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        let root = folder
+            .canonicalize()
+            .map_err(|error| unreadable("folder", folder, &error))?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let catalog = FileCatalog::new(&root, context.store_or_memory().clone());
         let reader = |path: &str| read_text(&root.join(path), "file").map_err(|failure| failure.message);
         let parsed = airtight_pipeline::parse(&name, text, &reader);
         let (checked, found) = airtight_pipeline::check(&parsed, &catalog);
-        let files: Vec<SourceFile> = parsed.files.iter().map(|file| SourceFile { name: file.path.clone(), text: file.text.clone() }).collect();
+        let files: Vec<SourceFile> = parsed
+            .files
+            .iter()
+            .map(|file| SourceFile {
+                name: file.path.clone(),
+                text: file.text.clone(),
+            })
+            .collect();
         let color = context.settings.color;
         let failed = found.iter().any(|one| one.severity == Severity::Error);
         if !found.is_empty() {
             output::note(&diagnostics::render(&found, &files, color));
         }
         match checked {
-            Some(checked) if !failed => Ok(Self { root, file, checked, files, color }),
+            Some(checked) if !failed => Ok(Self {
+                root,
+                file,
+                checked,
+                files,
+                color,
+            }),
             _ => Err(Failure::reported(ErrorClass::Pipeline)),
         }
     }
@@ -96,9 +114,17 @@ impl Project {
                 let name = &plan.sources[id.index()].name;
                 Failure::pipeline(error.code(), format!("source `{name}`: {error}")).help_or_not(error.help())
             })?;
-            let mut lines = vec![format!("source {}: {} files", escape::line(&source.name), ingested.files)];
+            let mut lines = vec![format!(
+                "source {}: {} files",
+                escape::line(&source.name),
+                ingested.files
+            )];
             for left in &ingested.left_out {
-                lines.push(format!("  without {} ({})", escape::line(&left.path), escape::line(&left.reason.to_string())));
+                lines.push(format!(
+                    "  without {} ({})",
+                    escape::line(&left.path),
+                    escape::line(&left.reason.to_string())
+                ));
             }
             output::data_line(&lines.join("\n")).map_err(Failure::closed_output)?;
         }
@@ -118,7 +144,10 @@ fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
     let bytes = std::fs::read(path).map_err(|error| unreadable(what, path, &error))?;
     if bytes.len() > airtight_pipeline::MAX_FILE_BYTES {
         let most = airtight_pipeline::MAX_FILE_BYTES >> 20;
-        return Err(Failure::pipeline("U0006", format!("the {what} {} is larger than {most} MiB", shown(path))));
+        return Err(Failure::pipeline(
+            "U0006",
+            format!("the {what} {} is larger than {most} MiB", shown(path)),
+        ));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -128,7 +157,9 @@ fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
 
 /// The end of the names of a pipeline's runs, which tells them from those of other pipelines in the store.
 pub(crate) fn run_suffix(file: &Path) -> Result<String, Failure> {
-    let file = file.canonicalize().map_err(|error| unreadable("pipeline file", file, &error))?;
+    let file = file
+        .canonicalize()
+        .map_err(|error| unreadable("pipeline file", file, &error))?;
     let digest = airtight_model::BlobDigest::of(file.as_os_str().as_encoded_bytes());
     Ok(format!("-{}", digest.short()))
 }
@@ -140,24 +171,41 @@ fn request(folder: &Path, select: &SelectArgs) -> Result<PlanRequest, Failure> {
         let path = folder.join(file);
         let text = read_text(&path, "file of inputs").map_err(as_usage)?;
         let Some(Json::Object(map)) = airtight_pipeline::parse_data(&text) else {
-            return Err(Failure::user("U0003", format!("the file of inputs {} is not a map", shown(&path)))
-                .help("write it as YAML or JSON, a line for each input: `name: value`"));
+            return Err(
+                Failure::user("U0003", format!("the file of inputs {} is not a map", shown(&path)))
+                    .help("write it as YAML or JSON, a line for each input: `name: value`"),
+            );
         };
         inputs.extend(map.into_iter().map(|(name, value)| (name, InputValue::Data(value))));
     }
-    inputs.extend(select.inputs.iter().map(|(name, value)| (name.clone(), InputValue::Text(value.clone()))));
+    inputs.extend(
+        select
+            .inputs
+            .iter()
+            .map(|(name, value)| (name.clone(), InputValue::Text(value.clone()))),
+    );
     let event = match &select.event {
         None => Json::Null,
         Some(file) => {
             let path = folder.join(file);
             let text = read_text(&path, "event file").map_err(as_usage)?;
-            serde_json::from_str(&text)
-                .map_err(|error| Failure::user("U0004", format!("the event file {} is not JSON: {error}", shown(&path))))?
+            serde_json::from_str(&text).map_err(|error| {
+                Failure::user("U0004", format!("the event file {} is not JSON: {error}", shown(&path)))
+            })?
         }
     };
-    Ok(PlanRequest { inputs, event, only: select.only.clone() })
+    Ok(PlanRequest {
+        inputs,
+        event,
+        only: select.only.clone(),
+    })
 }
 
 fn as_usage(failure: Failure) -> Failure {
-    Failure { class: ErrorClass::Usage, code: "U0003", help: None, ..failure }
+    Failure {
+        class: ErrorClass::Usage,
+        code: "U0003",
+        help: None,
+        ..failure
+    }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use airtight_exec::{ComponentError, Components, LazyRunner, RunnerControl, ServiceError, StepRunner};
+use airtight_exec::{ComponentError, Components, LazyRunner, RunnerControl, StepRunner};
 use airtight_model::event::{Event, Stream, Subscriber};
 use airtight_model::step::{LogLine, Report};
 use airtight_model::{BlobDigest, CatalogError, ComponentSummary, StepReport, StepRequest};
@@ -13,7 +13,6 @@ use airtight_store::{Store, StoreError};
 use async_trait::async_trait;
 
 use crate::catalog::FileCatalog;
-use crate::failure;
 use crate::std_components;
 
 /// The bytes of components: embedded ones, else blobs of the store.
@@ -32,8 +31,15 @@ impl ComponentSource for ComponentBytes {
 pub(crate) fn lazy(store: Store, state_dir: Option<PathBuf>, events: Arc<dyn Subscriber>) -> LazyRunner {
     LazyRunner::new(move || {
         let components = Arc::new(ComponentBytes(store.clone()));
-        let config = SandboxConfig { state_dir: state_dir.clone(), store: store.clone(), components };
-        Ok(Arc::new(SandboxRunner { sandbox: Sandbox::new(config), events: events.clone() }) as Arc<dyn StepRunner>)
+        let config = SandboxConfig {
+            state_dir: state_dir.clone(),
+            store: store.clone(),
+            components,
+        };
+        Ok(Arc::new(SandboxRunner {
+            sandbox: Sandbox::new(config),
+            events: events.clone(),
+        }) as Arc<dyn StepRunner>)
     })
 }
 
@@ -47,7 +53,10 @@ impl StepRunner for SandboxRunner {
     async fn run(&self, request: StepRequest, control: RunnerControl) -> StepReport {
         let cancel = airtight_sandbox::Cancel::new();
         let sink = Arc::new(Sink(control.sink.clone()));
-        let inner = RunControl { cancel: cancel.clone(), sink };
+        let inner = RunControl {
+            cancel: cancel.clone(),
+            sink,
+        };
         let run = self.sandbox.run(&request, &inner);
         tokio::pin!(run);
         let ran = tokio::select! {
@@ -100,22 +109,16 @@ pub(crate) struct BuiltComponents {
 
 impl Components for BuiltComponents {
     fn summary(&self, component: &BlobDigest) -> Result<Arc<ComponentSummary>, ComponentError> {
-        let bytes = self.store.blob(component).and_then(|blob| blob.read_all()).map_err(service)?;
-        self.catalog.summary(component, || Ok(bytes)).map_err(|error| match error {
-            CatalogError::Unusable { message, help } => ComponentError::Unusable { message, help },
-            CatalogError::NotFound { message, .. } => ComponentError::Unusable { message, help: None },
-        })
+        let bytes = self
+            .store
+            .blob(component)
+            .and_then(|blob| blob.read_all())
+            .map_err(|error| ComponentError::Service(error.into()))?;
+        self.catalog
+            .summary(component, || Ok(bytes))
+            .map_err(|error| match error {
+                CatalogError::Unusable { message, help } => ComponentError::Unusable { message, help },
+                CatalogError::NotFound { message, .. } => ComponentError::Unusable { message, help: None },
+            })
     }
-}
-
-/// A store's error as the scheduler's.
-fn service(error: StoreError) -> ComponentError {
-    let message = error.to_string();
-    ComponentError::Service(match error.lost_blob() {
-        Some(blob) => ServiceError::Lost { blob, message },
-        None => {
-            let failure = failure::Failure::store(error);
-            ServiceError::Infrastructure { code: failure.code, message, help: failure.help }
-        }
-    })
 }

@@ -19,13 +19,22 @@ pub struct Environment {
 }
 
 /// The environment variables that airtight reads.
-const VARIABLES: [&str; 7] =
-    ["AIRTIGHT_STORE", "AIRTIGHT_LOG", "HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "NO_COLOR", "TERM"];
+const VARIABLES: [&str; 7] = [
+    "AIRTIGHT_STORE",
+    "AIRTIGHT_LOG",
+    "HOME",
+    "XDG_CACHE_HOME",
+    "XDG_STATE_HOME",
+    "NO_COLOR",
+    "TERM",
+];
 
 impl Environment {
     /// Reads the process's own surroundings.
     pub fn of_process() -> Self {
-        let variables = VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
+        let variables = VARIABLES
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), std::env::var_os(name)?)));
         Self {
             variables: variables.collect(),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
@@ -35,7 +44,10 @@ impl Environment {
     }
 
     fn path(&self, name: &str) -> Option<PathBuf> {
-        self.variables.get(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+        self.variables
+            .get(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
     }
 
     /// What AIRTIGHT_LOG says: a filter for the program's own trace.
@@ -71,16 +83,25 @@ impl Settings {
         let folder = environment.folder.clone();
         let under_home = |xdg: &str, rest: &str| {
             let base = environment.path(xdg).filter(|path| path.is_absolute());
-            base.or_else(|| environment.path("HOME").map(|home| home.join(rest))).map(|base| base.join("airtight"))
+            base.or_else(|| environment.path("HOME").map(|home| home.join(rest)))
+                .map(|base| base.join("airtight"))
         };
         let store = global.store.clone().or_else(|| environment.path("AIRTIGHT_STORE"));
-        let store = store.map(|path| folder.join(path)).or_else(|| under_home("XDG_CACHE_HOME", ".cache"));
+        let store = store
+            .map(|path| folder.join(path))
+            .or_else(|| under_home("XDG_CACHE_HOME", ".cache"));
         let store = store.ok_or_else(|| {
-            Failure::user("U0001", "there is no folder for the store: neither HOME nor AIRTIGHT_STORE is set")
-                .help("say where: `--store DIR`")
+            Failure::user(
+                "U0001",
+                "there is no folder for the store: neither HOME nor AIRTIGHT_STORE is set",
+            )
+            .help("say where: `--store DIR`")
         });
         let dumb = environment.variables.get("TERM").is_none_or(|term| term == "dumb");
-        let refused = environment.variables.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let refused = environment
+            .variables
+            .get("NO_COLOR")
+            .is_some_and(|value| !value.is_empty());
         let color = |terminal: bool| match global.color {
             Color::Always => true,
             Color::Never => false,
@@ -103,7 +124,11 @@ impl Settings {
         if let Some(file) = &self.file {
             return Ok(file.clone());
         }
-        let found = self.folder.ancestors().map(|folder| folder.join("airtight.yaml")).find(|file| file.is_file());
+        let found = self
+            .folder
+            .ancestors()
+            .map(|folder| folder.join("airtight.yaml"))
+            .find(|file| file.is_file());
         found.ok_or_else(|| {
             let message = format!("there is no `airtight.yaml` in {} or above it", shown(&self.folder));
             Failure::pipeline("U0006", message).help("write one with `airtight init`, or name one with `--file FILE`")

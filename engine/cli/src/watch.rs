@@ -33,7 +33,11 @@ pub(crate) fn watch(
             .help("on Linux the limit is /proc/sys/fs/inotify/max_user_watches")
     };
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        for path in event.into_iter().filter(|event| !event.kind.is_access()).flat_map(|event| event.paths) {
+        for path in event
+            .into_iter()
+            .filter(|event| !event.kind.is_access())
+            .flat_map(|event| event.paths)
+        {
             // The receiver goes only when the watch ends.
             let _ = sender.send(path);
         }
@@ -49,7 +53,9 @@ pub(crate) fn watch(
                     let plan = Arc::new(plan);
                     interest = Interest::of(&project, &plan, context);
                     let ended = run::once(context, args, &project, plan, runtime, signals);
-                    if let Err(failure) = ended && !failure.message.is_empty() {
+                    if let Err(failure) = ended
+                        && !failure.message.is_empty()
+                    {
                         output::note(&failure.render(context.settings.color));
                     }
                 }
@@ -104,22 +110,39 @@ struct Interest {
 
 impl Interest {
     fn nothing() -> Self {
-        Self { folders: BTreeSet::new(), without: Vec::new() }
+        Self {
+            folders: BTreeSet::new(),
+            without: Vec::new(),
+        }
     }
 
     fn files(project: &Project) -> Self {
-        let folders = project.pipeline_files().filter_map(|file| Some(file.parent()?.to_owned())).collect();
-        Self { folders, without: Vec::new() }
+        let folders = project
+            .pipeline_files()
+            .filter_map(|file| Some(file.parent()?.to_owned()))
+            .collect();
+        Self {
+            folders,
+            without: Vec::new(),
+        }
     }
 
     fn of(project: &Project, plan: &Plan, context: &Context) -> Self {
         let mut interest = Self::files(project);
         for source in &plan.sources {
             let path = project.root.join(&source.path);
-            let folder = if path.is_dir() { Some(path.as_path()) } else { path.parent() };
+            let folder = if path.is_dir() {
+                Some(path.as_path())
+            } else {
+                path.parent()
+            };
             interest.folders.extend(folder.map(Path::to_owned));
         }
-        interest.without = plan.exports.iter().map(|export| project.root.join(&export.to)).collect();
+        interest.without = plan
+            .exports
+            .iter()
+            .map(|export| project.root.join(&export.to))
+            .collect();
         interest.without.extend(context.settings.store.clone().ok());
         interest
     }
@@ -128,10 +151,15 @@ impl Interest {
         let in_git = path.components().any(|part| part.as_os_str() == ".git");
         // An export is written beside its place first, under a name that starts with a dot.
         let beside = |without: &PathBuf| path.parent() == without.parent() && is_temporary(path);
-        !in_git && !self.without.iter().any(|without| path.starts_with(without) || beside(without))
+        !in_git
+            && !self
+                .without
+                .iter()
+                .any(|without| path.starts_with(without) || beside(without))
     }
 }
 
 fn is_temporary(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(".airtight"))
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with(".airtight"))
 }

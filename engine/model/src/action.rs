@@ -56,9 +56,28 @@ impl Action {
     /// Takes from a request what determines its result. The request is taken apart exhaustively: a field that is new
     /// does not compile until it is placed here.
     pub fn new(request: &StepRequest) -> Self {
-        let StepRequest { component, adapter, invocation, program, env, cwd, clock_base, mounts, outputs, limits } = request;
+        let StepRequest {
+            component,
+            adapter,
+            invocation,
+            program,
+            env,
+            cwd,
+            clock_base,
+            mounts,
+            outputs,
+            limits,
+        } = request;
         // A struck limit ends the attempt and is never cached, so of the limits only fuel, which is counted, matters.
-        let crate::step::Limits { memory: _, time_ms: _, output: _, files: _, log: _, handles: _, fuel } = *limits;
+        let crate::step::Limits {
+            memory: _,
+            time_ms: _,
+            output: _,
+            files: _,
+            log: _,
+            handles: _,
+            fuel,
+        } = *limits;
         Self {
             component: *component,
             adapter: *adapter,
@@ -85,29 +104,56 @@ impl Action {
 
     /// Feeds everything but the mounted trees.
     pub fn describe_static(&self, sink: &mut dyn KeySink) {
-        let Self { component, adapter, invocation, program, env, cwd, clock_base, fuel, mounts, outputs } = self;
+        let Self {
+            component,
+            adapter,
+            invocation,
+            program,
+            env,
+            cwd,
+            clock_base,
+            fuel,
+            mounts,
+            outputs,
+        } = self;
         sink.field("engine", &ENGINE_SEMANTICS.to_bytes(), &|| ENGINE_SEMANTICS.to_string());
         sink.field("component", component.as_bytes(), &|| component.to_string());
-        sink.field("adapter", &adapter.to_bytes(), &|| adapter.map_or("none".to_owned(), |digest| digest.to_string()));
+        sink.field("adapter", &adapter.to_bytes(), &|| {
+            adapter.map_or("none".to_owned(), |digest| digest.to_string())
+        });
         self.describe_invocation(invocation, sink);
         sink.field("program", &program.to_bytes(), &|| program.clone());
-        sink.field("env", &(env.len() as u64).to_bytes(), &|| format!("{} names", env.len()));
+        sink.field("env", &(env.len() as u64).to_bytes(), &|| {
+            format!("{} names", env.len())
+        });
         for (name, value) in env {
             sink.field(&format!("env.{name}"), &value.to_bytes(), &|| value.clone());
         }
         sink.field("cwd", &cwd.to_bytes(), &|| cwd.clone());
         sink.field("clock", &clock_base.to_bytes(), &|| clock_base.to_string());
-        sink.field("fuel", &fuel.to_bytes(), &|| fuel.map_or("none".to_owned(), |fuel| fuel.to_string()));
-        sink.field("mounts", &(mounts.len() as u64).to_bytes(), &|| mounts.len().to_string());
+        sink.field("fuel", &fuel.to_bytes(), &|| {
+            fuel.map_or("none".to_owned(), |fuel| fuel.to_string())
+        });
+        sink.field("mounts", &(mounts.len() as u64).to_bytes(), &|| {
+            mounts.len().to_string()
+        });
         for mount in mounts {
             let shape = (mount.writable, matches!(mount.node, Node::File { .. }));
             sink.field(&format!("mounts.{}.shape", mount.at), &shape.to_bytes(), &|| {
-                format!("{}, {}", if shape.0 { "writable" } else { "read-only" }, mount.node.kind().word())
+                format!(
+                    "{}, {}",
+                    if shape.0 { "writable" } else { "read-only" },
+                    mount.node.kind().word()
+                )
             });
         }
-        sink.field("outputs", &(outputs.len() as u64).to_bytes(), &|| outputs.len().to_string());
+        sink.field("outputs", &(outputs.len() as u64).to_bytes(), &|| {
+            outputs.len().to_string()
+        });
         for output in outputs {
-            sink.field(&format!("outputs.{}", output.name), &output.path.to_bytes(), &|| output.path.clone());
+            sink.field(&format!("outputs.{}", output.name), &output.path.to_bytes(), &|| {
+                output.path.clone()
+            });
         }
     }
 
@@ -115,14 +161,20 @@ impl Action {
         match invocation {
             Invocation::Function(function, arguments) => {
                 sink.field("function", &function.to_bytes(), &|| function.to_string());
-                sink.field("with", &(arguments.len() as u64).to_bytes(), &|| format!("{} arguments", arguments.len()));
+                sink.field("with", &(arguments.len() as u64).to_bytes(), &|| {
+                    format!("{} arguments", arguments.len())
+                });
                 for (i, argument) in arguments.iter().enumerate() {
-                    sink.field(&format!("with.{i}"), &argument.to_bytes(), &|| argument.to_data().to_string());
+                    sink.field(&format!("with.{i}"), &argument.to_bytes(), &|| {
+                        argument.to_data().to_string()
+                    });
                 }
             }
             Invocation::Command(arguments, stdin) => {
                 sink.field("args", &arguments.to_bytes(), &|| format!("{arguments:?}"));
-                sink.field("stdin", &stdin.to_bytes(), &|| stdin.map_or("none".to_owned(), |blob| blob.to_string()));
+                sink.field("stdin", &stdin.to_bytes(), &|| {
+                    stdin.map_or("none".to_owned(), |blob| blob.to_string())
+                });
             }
         }
     }
@@ -130,7 +182,9 @@ impl Action {
     /// Feeds the mounted trees.
     pub fn describe_mounts(&self, sink: &mut dyn KeySink) {
         for mount in &self.mounts {
-            sink.field(&format!("mounts.{}", mount.at), &mount.node.to_bytes(), &|| mount.node.describe());
+            sink.field(&format!("mounts.{}", mount.at), &mount.node.to_bytes(), &|| {
+                mount.node.describe()
+            });
         }
     }
 
@@ -183,5 +237,14 @@ impl Action {
 
 canonical_record!(Mount { at, node, writable });
 canonical_record!(Action {
-    component, adapter, invocation, program, env, cwd, clock_base, fuel, mounts, outputs,
+    component,
+    adapter,
+    invocation,
+    program,
+    env,
+    cwd,
+    clock_base,
+    fuel,
+    mounts,
+    outputs,
 });

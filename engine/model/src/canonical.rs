@@ -120,7 +120,11 @@ const MAX_DEPTH: u32 = 64;
 impl<'a> Decoder<'a> {
     /// Reads from the beginning of `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, offset: 0, depth: 0 }
+        Self {
+            bytes,
+            offset: 0,
+            depth: 0,
+        }
     }
 
     /// Reads a document's magic and version.
@@ -140,12 +144,18 @@ impl<'a> Decoder<'a> {
 
     /// An error at the present offset.
     pub fn invalid(&self, what: &'static str) -> DecodeError {
-        DecodeError::Invalid { offset: self.offset, what }
+        DecodeError::Invalid {
+            offset: self.offset,
+            what,
+        }
     }
 
     fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], DecodeError> {
         let end = self.offset.checked_add(len).filter(|end| *end <= self.bytes.len());
-        let end = end.ok_or(DecodeError::Truncated { offset: self.bytes.len(), what })?;
+        let end = end.ok_or(DecodeError::Truncated {
+            offset: self.bytes.len(),
+            what,
+        })?;
         let slice = &self.bytes[self.offset..end];
         self.offset = end;
         Ok(slice)
@@ -210,7 +220,10 @@ impl<'a> Decoder<'a> {
     pub fn count(&mut self) -> Result<usize, DecodeError> {
         let count = self.uint()?;
         let left = self.bytes.len() - self.offset;
-        usize::try_from(count).ok().filter(|count| *count <= left).ok_or_else(|| self.invalid("a count beyond the end"))
+        usize::try_from(count)
+            .ok()
+            .filter(|count| *count <= left)
+            .ok_or_else(|| self.invalid("a count beyond the end"))
     }
 
     /// Reads a sequence.
@@ -245,7 +258,11 @@ impl<'a> Decoder<'a> {
     /// # Errors
     /// Bytes that are left over.
     pub fn finish(self) -> Result<(), DecodeError> {
-        if self.offset == self.bytes.len() { Ok(()) } else { Err(self.invalid("bytes after the end of the value")) }
+        if self.offset == self.bytes.len() {
+            Ok(())
+        } else {
+            Err(self.invalid("bytes after the end of the value"))
+        }
     }
 }
 
@@ -312,7 +329,11 @@ impl<T: Canonical> Canonical for Option<T> {
         }
     }
     fn decode(from: &mut Decoder<'_>) -> Result<Self, DecodeError> {
-        Ok(if bool::decode(from)? { Some(T::decode(from)?) } else { None })
+        Ok(if bool::decode(from)? {
+            Some(T::decode(from)?)
+        } else {
+            None
+        })
     }
 }
 

@@ -101,13 +101,19 @@ impl std::fmt::Display for WitType {
                 (Some(ok), Some(err)) => write!(f, "result<{ok}, {err}>"),
             },
             Self::Tuple(items) => list(f, "tuple<", items.iter().map(ToString::to_string).collect(), ">"),
-            Self::Record(fields) => {
-                list(f, "record { ", fields.iter().map(|x| format!("{}: {}", x.name, x.ty)).collect(), " }")
-            }
+            Self::Record(fields) => list(
+                f,
+                "record { ",
+                fields.iter().map(|x| format!("{}: {}", x.name, x.ty)).collect(),
+                " }",
+            ),
             Self::Variant(cases) => list(
                 f,
                 "variant { ",
-                cases.iter().map(|c| c.ty.as_ref().map_or(c.name.clone(), |ty| format!("{}({ty})", c.name))).collect(),
+                cases
+                    .iter()
+                    .map(|c| c.ty.as_ref().map_or(c.name.clone(), |ty| format!("{}({ty})", c.name)))
+                    .collect(),
                 " }",
             ),
             Self::Enum(names) => list(f, "enum { ", names.clone(), " }"),
@@ -158,7 +164,12 @@ pub struct FunctionSignature {
     /// Its documentation, where the component carries it.
     pub docs: Option<String>,
 }
-canonical_record!(FunctionSignature { function, parameters, result, docs });
+canonical_record!(FunctionSignature {
+    function,
+    parameters,
+    result,
+    docs
+});
 
 impl FunctionSignature {
     /// The type of the step's typed result: the `ok` side of a `result`, else what the function returns.
@@ -203,7 +214,14 @@ pub struct ComponentSummary {
     pub producers: Vec<String>,
 }
 canonical_record!(ComponentSummary {
-    kind, adapter, size, command, functions, imports, unknown_imports, producers,
+    kind,
+    adapter,
+    size,
+    command,
+    functions,
+    imports,
+    unknown_imports,
+    producers,
 });
 
 impl ComponentSummary {

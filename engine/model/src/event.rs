@@ -231,7 +231,11 @@ impl Event {
             #[serde(flatten)]
             event: &'a Event,
         }
-        serde_json::to_string(&Line { v: EVENT_VERSION, event: self }).expect("an event has only texts as keys")
+        serde_json::to_string(&Line {
+            v: EVENT_VERSION,
+            event: self,
+        })
+        .expect("an event has only texts as keys")
     }
 }
 

@@ -155,7 +155,10 @@ mod tests {
     #[test]
     fn a_digest_prints_as_b3sum_does_and_parses_back() {
         let digest = BlobDigest::of(b"");
-        assert_eq!(digest.to_string(), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+        assert_eq!(
+            digest.to_string(),
+            "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+        );
         assert_eq!(digest.to_string().parse::<BlobDigest>().unwrap(), digest);
     }
 

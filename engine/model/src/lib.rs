@@ -18,8 +18,8 @@ pub mod value;
 pub use action::{Action, KeySink};
 pub use canonical::{Canonical, DecodeError, Decoder, Encoder};
 pub use component::{
-    Catalog, CatalogError, ComponentKind, ComponentSummary, FunctionRef, FunctionSignature, Parameter, ResolvedComponent,
-    WitType,
+    Catalog, CatalogError, ComponentKind, ComponentSummary, FunctionRef, FunctionSignature, Parameter,
+    ResolvedComponent, WitType,
 };
 pub use diagnostic::{Diagnostic, Label, Severity, Span};
 pub use event::{CacheOutcome, Event};

@@ -299,7 +299,10 @@ pub trait Evaluator: Send + Sync {
                             value => {
                                 let kind = if value.is_null() { "nothing" } else { "a list or map" };
                                 let message = format!("{kind} cannot stand in the middle of a text");
-                                return Err(EvaluationError { expression: expression.clone(), message });
+                                return Err(EvaluationError {
+                                    expression: expression.clone(),
+                                    message,
+                                });
                             }
                         },
                     }
@@ -308,7 +311,9 @@ pub trait Evaluator: Send + Sync {
             }
             Template::List(items) => items.iter().map(|item| self.render(item, scope)).collect(),
             Template::Map(entries) => {
-                let entries = entries.iter().map(|(key, item)| Ok((key.clone(), self.render(item, scope)?)));
+                let entries = entries
+                    .iter()
+                    .map(|(key, item)| Ok((key.clone(), self.render(item, scope)?)));
                 entries.collect::<Result<_, _>>().map(Json::Object)
             }
         }

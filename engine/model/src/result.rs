@@ -38,7 +38,16 @@ pub struct ActionResult {
     /// What the attempt that made it used.
     pub usage: Usage,
 }
-canonical_record!(ActionResult { outputs, result, stdout, stderr, log, reports, denials, usage });
+canonical_record!(ActionResult {
+    outputs,
+    result,
+    stdout,
+    stderr,
+    log,
+    reports,
+    denials,
+    usage
+});
 
 impl ActionResult {
     const MAGIC: [u8; 4] = *b"ATar";
@@ -64,6 +73,9 @@ impl ActionResult {
 
     /// The output named `name`.
     pub fn output(&self, name: &str) -> Option<&Node> {
-        self.outputs.iter().find(|(known, _)| known == name).map(|(_, node)| node)
+        self.outputs
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, node)| node)
     }
 }

@@ -174,7 +174,11 @@ pub struct Denial {
     /// How often in this attempt.
     pub count: u64,
 }
-canonical_record!(Denial { capability, request, count });
+canonical_record!(Denial {
+    capability,
+    request,
+    count
+});
 
 /// What an attempt used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
@@ -188,7 +192,12 @@ pub struct Usage {
     /// Bytes that it wrote.
     pub written: u64,
 }
-canonical_record!(Usage { duration_us, memory, read, written });
+canonical_record!(Usage {
+    duration_us,
+    memory,
+    read,
+    written
+});
 
 /// How much a log line matters, least first (the levels of `airtight:step/log`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
@@ -292,7 +301,13 @@ pub struct TestCase {
     /// Where it is.
     pub location: Option<Location>,
 }
-canonical_record!(TestCase { suite, name, outcome, duration_us, location });
+canonical_record!(TestCase {
+    suite,
+    name,
+    outcome,
+    duration_us,
+    location
+});
 
 /// A finding.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -308,7 +323,13 @@ pub struct Finding {
     /// What stays the same when it moves.
     pub fingerprint: Option<String>,
 }
-canonical_record!(Finding { rule, severity, message, location, fingerprint });
+canonical_record!(Finding {
+    rule,
+    severity,
+    message,
+    location,
+    fingerprint
+});
 
 /// A number with a name.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -332,7 +353,11 @@ impl crate::canonical::Canonical for Metric {
         let Value::F64(value) = Value::decode(from)? else {
             return Err(from.invalid("a metric that is not a number"));
         };
-        Ok(Self { name, value, unit: crate::canonical::Canonical::decode(from)? })
+        Ok(Self {
+            name,
+            value,
+            unit: crate::canonical::Canonical::decode(from)?,
+        })
     }
 }
 
@@ -348,7 +373,12 @@ pub struct Annotation {
     /// Where it points.
     pub location: Option<Location>,
 }
-canonical_record!(Annotation { severity, title, message, location });
+canonical_record!(Annotation {
+    severity,
+    title,
+    message,
+    location
+});
 
 /// A summary.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

@@ -63,8 +63,14 @@ impl Node {
     /// A text for people and events: the digest, with what else the node is.
     pub fn describe(&self) -> String {
         match self {
-            Self::File { blob, executable: false, .. } => blob.to_string(),
-            Self::File { blob, executable: true, .. } => format!("{blob}+x"),
+            Self::File {
+                blob,
+                executable: false,
+                ..
+            } => blob.to_string(),
+            Self::File {
+                blob, executable: true, ..
+            } => format!("{blob}+x"),
             Self::Directory(tree) => format!("tree:{tree}"),
             Self::Symlink(target) => format!("link:{target}"),
         }
@@ -186,7 +192,10 @@ impl Tree {
 
     /// What `name` stands for.
     pub fn get(&self, name: &str) -> Option<&Node> {
-        let at = self.entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok()?;
+        let at = self
+            .entries
+            .binary_search_by(|entry| entry.name.as_str().cmp(name))
+            .ok()?;
         Some(&self.entries[at].node)
     }
 
@@ -217,7 +226,10 @@ impl Tree {
             if entries.last().is_some_and(|last| last.name >= name) {
                 return Err(from.invalid("names that are not strictly ascending"));
             }
-            entries.push(TreeEntry { name, node: Node::decode(&mut from)? });
+            entries.push(TreeEntry {
+                name,
+                node: Node::decode(&mut from)?,
+            });
         }
         from.finish()?;
         Ok(Self { entries })
@@ -230,7 +242,11 @@ impl Tree {
 
     /// The digest of the listing: names and kinds, nothing of the children's contents.
     pub fn listing(&self) -> ListingDigest {
-        listing_digest(self.entries.iter().map(|entry| (entry.name.as_str(), entry.node.kind())))
+        listing_digest(
+            self.entries
+                .iter()
+                .map(|entry| (entry.name.as_str(), entry.node.kind())),
+        )
     }
 }
 

@@ -90,7 +90,9 @@ impl Canonical for Value {
                 }
                 Self::F64(x)
             }
-            5 => Self::Char(char::from_u32(u32::decode(from)?).ok_or_else(|| from.invalid("a number that is no char"))?),
+            5 => {
+                Self::Char(char::from_u32(u32::decode(from)?).ok_or_else(|| from.invalid("a number that is no char"))?)
+            }
             6 => Self::String(Canonical::decode(from)?),
             7 => Self::List(items(from)?),
             8 => Self::Tuple(items(from)?),
@@ -115,7 +117,11 @@ fn canonical_f32(x: f32) -> f32 {
 }
 
 fn canonical_f64(x: f64) -> f64 {
-    if x.is_nan() { f64::from_bits(0x7ff8_0000_0000_0000) } else { x }
+    if x.is_nan() {
+        f64::from_bits(0x7ff8_0000_0000_0000)
+    } else {
+        x
+    }
 }
 
 /// Where data does not fit a type.
@@ -132,7 +138,11 @@ pub struct Mismatch {
 
 impl Mismatch {
     fn place(&self) -> String {
-        if self.path.is_empty() { String::new() } else { format!("at `{}`: ", self.path.join(".")) }
+        if self.path.is_empty() {
+            String::new()
+        } else {
+            format!("at `{}`: ", self.path.join("."))
+        }
     }
 
     fn at(mut self, step: impl ToString) -> Self {
@@ -148,7 +158,11 @@ fn shown(data: &Json) -> String {
         Json::Array(_) => return "a list".to_owned(),
         other => other.to_string(),
     };
-    if text.chars().count() > 60 { format!("`{}…`", text.chars().take(60).collect::<String>()) } else { format!("`{text}`") }
+    if text.chars().count() > 60 {
+        format!("`{}…`", text.chars().take(60).collect::<String>())
+    } else {
+        format!("`{text}`")
+    }
 }
 
 impl Value {
@@ -157,15 +171,25 @@ impl Value {
     /// # Errors
     /// The first place where the data does not fit.
     pub fn from_data(data: &Json, ty: &WitType) -> Result<Self, Mismatch> {
-        let mismatch = || Mismatch { path: Vec::new(), expected: expectation(ty), found: shown(data) };
+        let mismatch = || Mismatch {
+            path: Vec::new(),
+            expected: expectation(ty),
+            found: shown(data),
+        };
         match (ty, data) {
             (WitType::Bool, Json::Bool(x)) => Ok(Self::Bool(*x)),
             (WitType::Signed(bits), Json::Number(number)) => {
-                let x = number.as_i64().filter(|x| fits_signed(*x, *bits)).ok_or_else(mismatch)?;
+                let x = number
+                    .as_i64()
+                    .filter(|x| fits_signed(*x, *bits))
+                    .ok_or_else(mismatch)?;
                 Ok(Self::Signed(x))
             }
             (WitType::Unsigned(bits), Json::Number(number)) => {
-                let x = number.as_u64().filter(|x| *bits == 64 || *x >> *bits == 0).ok_or_else(mismatch)?;
+                let x = number
+                    .as_u64()
+                    .filter(|x| *bits == 64 || *x >> *bits == 0)
+                    .ok_or_else(mismatch)?;
                 Ok(Self::Unsigned(x))
             }
             (WitType::F64, Json::Number(x)) => x.as_f64().map(Self::F64).ok_or_else(mismatch),
@@ -191,10 +215,16 @@ impl Value {
                 for (i, item) in items.iter().enumerate() {
                     if !item.as_str().is_some_and(|x| names.iter().any(|name| name == x)) {
                         let expected = format!("one of {}", quoted(names));
-                        return Err(Mismatch { path: vec![i.to_string()], expected, found: shown(item) });
+                        return Err(Mismatch {
+                            path: vec![i.to_string()],
+                            expected,
+                            found: shown(item),
+                        });
                     }
                 }
-                let set = names.iter().filter(|name| items.iter().any(|x| x.as_str() == Some(name)));
+                let set = names
+                    .iter()
+                    .filter(|name| items.iter().any(|x| x.as_str() == Some(name)));
                 Ok(Self::Flags(set.cloned().collect()))
             }
             (WitType::Record(fields), Json::Object(map)) => {
@@ -202,7 +232,11 @@ impl Value {
                 if let Some(key) = map.keys().find(known) {
                     let names: Vec<String> = fields.iter().map(|f| f.name.clone()).collect();
                     let expected = format!("one of the fields {}", quoted(&names));
-                    return Err(Mismatch { path: Vec::new(), expected, found: format!("the field `{key}`") });
+                    return Err(Mismatch {
+                        path: Vec::new(),
+                        expected,
+                        found: format!("the field `{key}`"),
+                    });
                 }
                 let fields = fields.iter().map(|field| {
                     let data = map.get(&field.name).unwrap_or(&Json::Null);
@@ -252,7 +286,11 @@ impl Value {
 }
 
 fn list_from(items: &[Json], ty: &WitType) -> Result<Vec<Value>, Mismatch> {
-    items.iter().enumerate().map(|(i, x)| Value::from_data(x, ty).map_err(|e| e.at(i))).collect()
+    items
+        .iter()
+        .enumerate()
+        .map(|(i, x)| Value::from_data(x, ty).map_err(|e| e.at(i)))
+        .collect()
 }
 
 fn variant_from(cases: &[crate::component::Case], data: &Json) -> Option<Result<Value, Mismatch>> {
@@ -277,7 +315,11 @@ fn fits_signed(x: i64, bits: u8) -> bool {
 }
 
 fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// What a person should write for a type, as part of a sentence.
@@ -318,18 +360,27 @@ mod tests {
     // too many are told with their place.
     #[test]
     fn data_that_does_not_fit_is_told_with_its_place() {
-        let field = |name: &str, ty| crate::component::Field { name: name.to_owned(), ty };
+        let field = |name: &str, ty| crate::component::Field {
+            name: name.to_owned(),
+            ty,
+        };
         let ty = WitType::Record(vec![
             field("level", WitType::Enum(vec!["low".to_owned(), "high".to_owned()])),
             field("counts", WitType::List(Box::new(WitType::Unsigned(8)))),
         ]);
         let told = |data: Json| Value::from_data(&data, &ty).unwrap_err().to_string();
         let too_large = told(serde_json::json!({ "level": "low", "counts": [1, 256] }));
-        assert_eq!(too_large, "at `counts.1`: expected a whole number of 8 bits, not negative, found `256`");
+        assert_eq!(
+            too_large,
+            "at `counts.1`: expected a whole number of 8 bits, not negative, found `256`"
+        );
         let no_case = told(serde_json::json!({ "level": "mid", "counts": [] }));
         assert_eq!(no_case, "at `level`: expected one of `low`, `high`, found `\"mid\"`");
         let too_many = told(serde_json::json!({ "level": "low", "counts": [], "more": 1 }));
-        assert_eq!(too_many, "expected one of the fields `level`, `counts`, found the field `more`");
+        assert_eq!(
+            too_many,
+            "expected one of the fields `level`, `counts`, found the field `more`"
+        );
     }
 
     // What a step returned, as data, reads back as the same value: options, variants, flags and results included.
@@ -339,10 +390,19 @@ mod tests {
             WitType::Option(Box::new(WitType::Char)),
             WitType::Flags(vec!["a".to_owned(), "b".to_owned()]),
             WitType::Variant(vec![
-                crate::component::Case { name: "none".to_owned(), ty: None },
-                crate::component::Case { name: "size".to_owned(), ty: Some(WitType::Signed(64)) },
+                crate::component::Case {
+                    name: "none".to_owned(),
+                    ty: None,
+                },
+                crate::component::Case {
+                    name: "size".to_owned(),
+                    ty: Some(WitType::Signed(64)),
+                },
             ]),
-            WitType::Result(Box::new(crate::component::ResultType { ok: None, err: Some(WitType::String) })),
+            WitType::Result(Box::new(crate::component::ResultType {
+                ok: None,
+                err: Some(WitType::String),
+            })),
         ]);
         let value = Value::Tuple(vec![
             Value::Option(Some(Box::new(Value::Char('é')))),

@@ -46,8 +46,10 @@ impl<'a> Artifacts<'a> {
         runs.sort_by(|a, b| a.0.cmp(&b.0));
         let by_name: BTreeMap<String, Node> = runs.into_iter().flat_map(|(_, outputs)| outputs).collect();
         if by_name.is_empty() {
-            return Err(Failure::user("U0007", "there are no outputs of this pipeline in the store")
-                .help("make some with `airtight run`"));
+            return Err(
+                Failure::user("U0007", "there are no outputs of this pipeline in the store")
+                    .help("make some with `airtight run`"),
+            );
         }
         Ok(Self { store, by_name })
     }
@@ -58,10 +60,14 @@ impl<'a> Artifacts<'a> {
             "" => Some((name.len(), "")),
             rest => Some((name.len(), rest.strip_prefix('/')?)),
         };
-        let found = self.by_name.iter().filter_map(|(name, node)| Some((node, split(name)?)));
+        let found = self
+            .by_name
+            .iter()
+            .filter_map(|(name, node)| Some((node, split(name)?)));
         let (node, (_, path)) = found.max_by_key(|(_, (len, _))| *len).ok_or_else(|| {
             let names: Vec<String> = self.by_name.keys().take(20).map(|name| format!("`{name}`")).collect();
-            Failure::user("U0008", format!("there is no output `{text}`")).help(format!("there are {}", names.join(", ")))
+            Failure::user("U0008", format!("there is no output `{text}`"))
+                .help(format!("there are {}", names.join(", ")))
         })?;
         Ok((node, path))
     }
@@ -71,10 +77,20 @@ impl<'a> Artifacts<'a> {
         let (node, path) = self.find(text)?;
         let mut node = node.clone();
         for name in path.split('/').filter(|name| !name.is_empty()) {
-            let missing = || Failure::user("U0008", format!("there is no `{name}` in `{text}`"))
-                .help("list what is there with `airtight artifact ls STEP.OUTPUT`");
-            let Node::Directory(tree) = node else { return Err(missing()) };
-            node = self.store.tree(&tree).map_err(Failure::store)?.get(name).cloned().ok_or_else(missing)?;
+            let missing = || {
+                Failure::user("U0008", format!("there is no `{name}` in `{text}`"))
+                    .help("list what is there with `airtight artifact ls STEP.OUTPUT`")
+            };
+            let Node::Directory(tree) = node else {
+                return Err(missing());
+            };
+            node = self
+                .store
+                .tree(&tree)
+                .map_err(Failure::store)?
+                .get(name)
+                .cloned()
+                .ok_or_else(missing)?;
         }
         Ok(node)
     }
@@ -82,19 +98,35 @@ impl<'a> Artifacts<'a> {
     fn list_all(&self) -> Result<(), Failure> {
         let mut out = String::new();
         for (name, node) in &self.by_name {
-            let _ = writeln!(out, "{:<9} {}  {}", node.kind().word(), node.describe(), escape::line(name));
+            let _ = writeln!(
+                out,
+                "{:<9} {}  {}",
+                node.kind().word(),
+                node.describe(),
+                escape::line(name)
+            );
         }
         output::data(out.as_bytes()).map_err(Failure::closed_output)
     }
 
     fn list(&self, text: &str) -> Result<(), Failure> {
-        let of_step: Vec<_> = self.by_name.iter().filter(|(name, _)| name.rsplit_once('.').is_some_and(|(step, _)| step == text)).collect();
+        let of_step: Vec<_> = self
+            .by_name
+            .iter()
+            .filter(|(name, _)| name.rsplit_once('.').is_some_and(|(step, _)| step == text))
+            .collect();
         let mut out = String::new();
         if of_step.is_empty() {
             self.walk(&self.resolve(text)?, "", &mut out)?;
         }
         for (name, node) in of_step {
-            let _ = writeln!(out, "{:<9} {}  {}", node.kind().word(), node.describe(), escape::line(name));
+            let _ = writeln!(
+                out,
+                "{:<9} {}  {}",
+                node.kind().word(),
+                node.describe(),
+                escape::line(name)
+            );
         }
         output::data(out.as_bytes()).map_err(Failure::closed_output)
     }
@@ -110,7 +142,11 @@ impl<'a> Artifacts<'a> {
             }
             Node::Directory(tree) => {
                 for entry in self.store.tree(tree).map_err(Failure::store)?.entries() {
-                    let path = if path.is_empty() { entry.name.clone() } else { format!("{path}/{}", entry.name) };
+                    let path = if path.is_empty() {
+                        entry.name.clone()
+                    } else {
+                        format!("{path}/{}", entry.name)
+                    };
                     self.walk(&entry.node, &path, out)?;
                 }
             }
@@ -124,12 +160,18 @@ impl<'a> Artifacts<'a> {
             return Err(Failure::user("U0009", format!("{} is there already", shown(to)))
                 .help("name a path where nothing is, or remove it first"));
         }
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = to
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         let unwritable = |error| Failure::infra("U0010", format!("cannot write {}: {error}", shown(to)));
         std::fs::create_dir_all(folder).map_err(unwritable)?;
         let folder = folder.canonicalize().map_err(unwritable)?;
         let Some(name) = to.file_name().and_then(|name| name.to_str()) else {
-            return Err(Failure::user("U0009", format!("{} is not the path of a new file", shown(to))));
+            return Err(Failure::user(
+                "U0009",
+                format!("{} is not the path of a new file", shown(to)),
+            ));
         };
         self.store.export(&node, &folder, name).map_err(|error| {
             let help = error.help();

@@ -59,7 +59,10 @@ fn stats(context: &Context, store: &Store) -> Result<(), Failure> {
 fn sweep(store: &Store, keep: u64) -> Result<(), Failure> {
     let swept = store.sweep(SweepLimits { max_bytes: keep }).map_err(Failure::store)?;
     let (freed, kept) = (size(swept.freed_bytes), size(swept.kept_bytes));
-    output::note(&format!("freed {freed}, removed {} results, kept {kept}", swept.removed_results));
+    output::note(&format!(
+        "freed {freed}, removed {} results, kept {kept}",
+        swept.removed_results
+    ));
     Ok(())
 }
 
@@ -71,12 +74,20 @@ fn verify(store: &Store) -> Result<(), Failure> {
     let (blobs, records) = (verified.blobs, verified.records);
     match verified.problems.len() {
         0 => {
-            output::note(&format!("all is well: {blobs} blobs and {records} records are what they should be"));
+            output::note(&format!(
+                "all is well: {blobs} blobs and {records} records are what they should be"
+            ));
             Ok(())
         }
         count => {
-            let was = if count == 1 { "1 was".to_owned() } else { format!("{count} were") };
-            output::note(&format!("{was} altered and set aside, of {blobs} blobs and {records} records"));
+            let was = if count == 1 {
+                "1 was".to_owned()
+            } else {
+                format!("{count} were")
+            };
+            output::note(&format!(
+                "{was} altered and set aside, of {blobs} blobs and {records} records"
+            ));
             output::note("  help: nothing to do: the next run makes again what it needs");
             Err(Failure::reported(ErrorClass::Infra))
         }
@@ -84,7 +95,12 @@ fn verify(store: &Store) -> Result<(), Failure> {
 }
 
 fn say(verb: &str, archived: &Archived) {
-    output::note(&format!("{verb} {} results and {} blobs, {}", archived.results, archived.blobs, size(archived.bytes)));
+    output::note(&format!(
+        "{verb} {} results and {} blobs, {}",
+        archived.results,
+        archived.blobs,
+        size(archived.bytes)
+    ));
 }
 
 fn export(store: &Store, to: &Path) -> Result<(), Failure> {
@@ -107,9 +123,11 @@ fn export(store: &Store, to: &Path) -> Result<(), Failure> {
 }
 
 fn import(store: &Store, from: &Path) -> Result<(), Failure> {
-    let file = File::open(from)
-        .map_err(|error| Failure::user("U0003", format!("cannot read {}: {error}", shown(from))))?;
-    let archived = store.import_archive(BufReader::with_capacity(1 << 20, file)).map_err(Failure::store)?;
+    let file =
+        File::open(from).map_err(|error| Failure::user("U0003", format!("cannot read {}: {error}", shown(from))))?;
+    let archived = store
+        .import_archive(BufReader::with_capacity(1 << 20, file))
+        .map_err(Failure::store)?;
     say("took over", &archived);
     output::note("  every blob was checked; the results are believed on the word of the one who exported them");
     Ok(())

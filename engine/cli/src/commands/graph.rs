@@ -45,7 +45,12 @@ fn text(plan: &Plan) -> String {
     for step in &plan.steps {
         let _ = writeln!(out, "{}", escape::line(&step.name));
         let needs: Vec<String> = step.needs.iter().map(|id| name(plan, *id)).collect();
-        let after: Vec<String> = step.after.iter().filter(|id| !step.needs.contains(id)).map(|id| name(plan, *id)).collect();
+        let after: Vec<String> = step
+            .after
+            .iter()
+            .filter(|id| !step.needs.contains(id))
+            .map(|id| name(plan, *id))
+            .collect();
         for (word, names) in [("needs", needs), ("after", after)] {
             if !names.is_empty() {
                 let _ = writeln!(out, "  {word} {}", names.join(", "));
@@ -66,20 +71,43 @@ fn quoted(text: &str, quote: &str) -> String {
 
 fn dot(plan: &Plan) -> String {
     let quoted = |text: &str| quoted(text, "\\\"");
-    let mut out = format!("digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n", quoted(&plan.name));
+    let mut out = format!(
+        "digraph {} {{\n  rankdir=LR;\n  node [shape=box];\n",
+        quoted(&plan.name)
+    );
     for source in &plan.sources {
-        let _ = writeln!(out, "  {} [shape=folder, label={}];", quoted(&format!("source {}", source.name)), quoted(&source.name));
+        let _ = writeln!(
+            out,
+            "  {} [shape=folder, label={}];",
+            quoted(&format!("source {}", source.name)),
+            quoted(&source.name)
+        );
     }
     for step in &plan.steps {
         let _ = writeln!(out, "  {};", quoted(&step.name));
         for source in sources(plan, step) {
-            let _ = writeln!(out, "  {} -> {};", quoted(&format!("source {source}")), quoted(&step.name));
+            let _ = writeln!(
+                out,
+                "  {} -> {};",
+                quoted(&format!("source {source}")),
+                quoted(&step.name)
+            );
         }
         for id in &step.needs {
-            let _ = writeln!(out, "  {} -> {};", quoted(&plan.steps[id.index()].name), quoted(&step.name));
+            let _ = writeln!(
+                out,
+                "  {} -> {};",
+                quoted(&plan.steps[id.index()].name),
+                quoted(&step.name)
+            );
         }
         for id in step.after.iter().filter(|id| !step.needs.contains(id)) {
-            let _ = writeln!(out, "  {} -> {} [style=dashed];", quoted(&plan.steps[id.index()].name), quoted(&step.name));
+            let _ = writeln!(
+                out,
+                "  {} -> {} [style=dashed];",
+                quoted(&plan.steps[id.index()].name),
+                quoted(&step.name)
+            );
         }
     }
     out.push_str("}\n");

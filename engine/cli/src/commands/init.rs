@@ -1,6 +1,7 @@
 //! `airtight init`: a first pipeline file that runs as it stands. Not here: templates of steps.
 
 use std::io::Write;
+use std::path::PathBuf;
 
 use crate::args::InitArgs;
 use crate::commands::Context;
@@ -41,7 +42,7 @@ export:
 
 /// Writes the file if there is none.
 pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), Failure> {
-    let folder = context.settings.folder.join(&args.folder);
+    let folder: PathBuf = context.settings.folder.join(&args.folder).components().collect();
     let file = folder.join("airtight.yaml");
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => Failure::user("U0002", format!("{} is there already", shown(&file)))
@@ -54,9 +55,20 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<(), Failure> {
     // Exports must not become part of the source that they are made of.
     let ignore = folder.join(".gitignore");
     let known = std::fs::read_to_string(&ignore).unwrap_or_default();
-    if !known.lines().any(|line| matches!(line.trim(), "dist" | "dist/" | "/dist" | "/dist/")) {
-        let start = if known.is_empty() || known.ends_with('\n') { "" } else { "\n" };
-        let mut to = std::fs::OpenOptions::new().append(true).create(true).open(&ignore).map_err(failed)?;
+    if !known
+        .lines()
+        .any(|line| matches!(line.trim(), "dist" | "dist/" | "/dist" | "/dist/"))
+    {
+        let start = if known.is_empty() || known.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
+        let mut to = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&ignore)
+            .map_err(failed)?;
         to.write_all(format!("{start}/dist/\n").as_bytes()).map_err(failed)?;
     }
     output::note(&format!("wrote {}\n  next: `airtight run`", shown(&file)));

@@ -49,7 +49,11 @@ fn kind(summary: &ComponentSummary) -> &'static str {
 }
 
 fn signature(function: &FunctionSignature) -> String {
-    let parameters: Vec<String> = function.parameters.iter().map(|p| format!("{}: {}", p.name, p.ty)).collect();
+    let parameters: Vec<String> = function
+        .parameters
+        .iter()
+        .map(|p| format!("{}: {}", p.name, p.ty))
+        .collect();
     let result = function.result.as_ref().map_or(String::new(), |ty| format!(" -> {ty}"));
     format!("{}: func({}){result}", function.function, parameters.join(", "))
 }
@@ -78,7 +82,11 @@ fn as_text(name: &str, component: &ResolvedComponent, paint: Paint) -> String {
         lines.push("  imports  nothing".to_owned());
     }
     for import in &summary.imports {
-        let unknown = if summary.unknown_imports.contains(import) { "  (Airtight does not have it)" } else { "" };
+        let unknown = if summary.unknown_imports.contains(import) {
+            "  (Airtight does not have it)"
+        } else {
+            ""
+        };
         lines.push(format!("  imports  {}{}", escape::line(import), paint.red(unknown)));
     }
     lines.push(format!("  powers   {}", powers(summary)));

@@ -61,7 +61,10 @@ fn template(template: &Template) -> String {
             .collect(),
         Template::List(items) => format!("[{}]", items.iter().map(self::template).collect::<Vec<_>>().join(", ")),
         Template::Map(entries) => {
-            let entries: Vec<String> = entries.iter().map(|(key, item)| format!("{key}: {}", self::template(item))).collect();
+            let entries: Vec<String> = entries
+                .iter()
+                .map(|(key, item)| format!("{key}: {}", self::template(item)))
+                .collect();
             format!("{{{}}}", entries.join(", "))
         }
     }
@@ -69,7 +72,10 @@ fn template(template: &Template) -> String {
 
 fn call(step: &PlannedStep) -> String {
     let keyed = |with: &[(String, Template)]| {
-        with.iter().map(|(key, value)| format!("{key}: {}", template(value))).collect::<Vec<_>>().join(", ")
+        with.iter()
+            .map(|(key, value)| format!("{key}: {}", template(value)))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     match &step.call {
         PlannedCall::Function { name, with, .. } => format!("{name}({})", keyed(with)),
@@ -81,7 +87,11 @@ fn call(step: &PlannedStep) -> String {
 fn as_text(plan: &Plan, paint: Paint, verbose: u8) -> String {
     let mut lines = Vec::new();
     for step in &plan.steps {
-        lines.push(format!("{}  {}", paint.bold(&escape::line(&step.name)), paint.dim(step.class.word())));
+        lines.push(format!(
+            "{}  {}",
+            paint.bold(&escape::line(&step.name)),
+            paint.dim(step.class.word())
+        ));
         let mut detail = |word: &str, text: &str| {
             if !text.is_empty() {
                 lines.push(format!("  {:<8} {}", word, escape::line(text)));
@@ -90,15 +100,29 @@ fn as_text(plan: &Plan, paint: Paint, verbose: u8) -> String {
         detail("uses", &uses(plan, step));
         detail("calls", &call(step));
         for mount in &step.mounts {
-            let writable = if mount.writable { " (a private copy that it may change)" } else { "" };
-            let only = if mount.paths.is_empty() { String::new() } else { format!(", only {}", mount.paths.join(" ")) };
-            detail("sees", &format!("{} from {}{only}{writable}", mount.at, tree_ref(plan, &mount.from)));
+            let writable = if mount.writable {
+                " (a private copy that it may change)"
+            } else {
+                ""
+            };
+            let only = if mount.paths.is_empty() {
+                String::new()
+            } else {
+                format!(", only {}", mount.paths.join(" "))
+            };
+            detail(
+                "sees",
+                &format!("{} from {}{only}{writable}", mount.at, tree_ref(plan, &mount.from)),
+            );
         }
         for output in &step.outputs {
             detail("makes", &format!("{} at {}", output.name, output.path));
         }
         let names = |ids: &[airtight_model::StepId]| {
-            ids.iter().map(|id| plan.steps[id.index()].name.as_str()).collect::<Vec<_>>().join(", ")
+            ids.iter()
+                .map(|id| plan.steps[id.index()].name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         detail("needs", &names(&step.needs));
         detail("after", &names(&step.after));
@@ -109,7 +133,11 @@ fn as_text(plan: &Plan, paint: Paint, verbose: u8) -> String {
         }
     }
     for export in &plan.exports {
-        lines.push(format!("export {} from {}", escape::line(&export.to), escape::line(&tree_ref(plan, &export.from))));
+        lines.push(format!(
+            "export {} from {}",
+            escape::line(&export.to),
+            escape::line(&tree_ref(plan, &export.from))
+        ));
     }
     let count = plan.steps.len();
     lines.push(format!("{count} step{}", if count == 1 { "" } else { "s" }));
@@ -117,7 +145,15 @@ fn as_text(plan: &Plan, paint: Paint, verbose: u8) -> String {
 }
 
 fn limits(limits: &Limits) -> String {
-    let Limits { memory, time_ms, output, files, log, handles, fuel } = limits;
+    let Limits {
+        memory,
+        time_ms,
+        output,
+        files,
+        log,
+        handles,
+        fuel,
+    } = limits;
     let time = time_ms.map_or("none".to_owned(), |ms| format!("{} s", ms / 1000));
     let fuel = fuel.map_or("none".to_owned(), |fuel| fuel.to_string());
     let mib = |bytes: &u64| format!("{} MiB", bytes >> 20);

@@ -22,12 +22,17 @@ use crate::watch;
 pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<(), Failure> {
     let runtime = runtime(jobs(args))?;
     let signals = Signals::listen(&runtime);
-    if args.watch {
-        return watch::watch(context, args, &runtime, &signals);
-    }
-    let project = context.project()?;
-    let plan = Arc::new(project.plan(context, &args.select)?);
-    once(context, args, &project, plan, &runtime, &signals)
+    let ended = if args.watch {
+        watch::watch(context, args, &runtime, &signals)
+    } else {
+        context.project().and_then(|project| {
+            let plan = Arc::new(project.plan(context, &args.select)?);
+            once(context, args, &project, plan, &runtime, &signals)
+        })
+    };
+    // What was abandoned after a cancel is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// How many steps may run at a time.
@@ -37,7 +42,10 @@ fn jobs(args: &RunArgs) -> usize {
 }
 
 fn runtime(workers: usize) -> Result<tokio::runtime::Runtime, Failure> {
-    let built = tokio::runtime::Builder::new_multi_thread().worker_threads(workers.max(1)).enable_all().build();
+    let built = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers.max(1))
+        .enable_all()
+        .build();
     built.map_err(|error| Failure::infra("U0012", format!("cannot start threads: {error}")))
 }
 
@@ -52,10 +60,14 @@ impl Signals {
     fn listen(runtime: &tokio::runtime::Runtime) -> Self {
         use std::sync::atomic::Ordering;
         use tokio::signal::unix::{SignalKind, signal};
-        let signals = Self { cancel: Cancel::new(), number: Arc::default() };
+        let signals = Self {
+            cancel: Cancel::new(),
+            number: Arc::default(),
+        };
         let shared = signals.clone();
         runtime.spawn(async move {
-            let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            let (Ok(mut interrupt), Ok(mut terminate)) =
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
             else {
                 return;
             };
@@ -92,18 +104,17 @@ fn end_now(number: u8) -> ! {
 }
 
 /// What a run, or an explanation, needs of this machine.
-pub(crate) fn services(
-    context: &Context,
-    project: &Project,
-    events: Arc<dyn Subscriber>,
-) -> Result<Services, Failure> {
+pub(crate) fn services(context: &Context, project: &Project, events: Arc<dyn Subscriber>) -> Result<Services, Failure> {
     let store = context.store()?.clone();
     let backend = Arc::new(airtight_exec::StoreServices::new(store.clone()));
     let catalog = FileCatalog::new(&project.root, store.clone());
     Ok(Services {
         cache: backend.clone(),
         trees: backend,
-        components: Arc::new(BuiltComponents { catalog, store: store.clone() }),
+        components: Arc::new(BuiltComponents {
+            catalog,
+            store: store.clone(),
+        }),
         runner: Arc::new(runner::lazy(store, context.settings.state.clone(), events.clone())),
         evaluator: Arc::new(project.checked.evaluator()),
         events,
@@ -128,7 +139,9 @@ pub(crate) fn options(project: &Project, args: &RunArgs, verbose: u8) -> RunOpti
 
 /// A name that sorts by time and ends with the pipeline's suffix.
 fn new_run(project: &Project) -> RunId {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
     let suffix = run_suffix(&project.file).unwrap_or_default();
     RunId(format!("{:012x}-{:x}{suffix}", now.as_millis(), std::process::id()))
 }
@@ -152,10 +165,17 @@ fn subscribers(context: &Context, args: &RunArgs) -> Subscribers {
         }))),
     }
     let path = |file: &PathBuf| settings.folder.join(file);
-    let reports: Vec<Arc<JUnit>> =
-        args.report.iter().map(|Report::JUnit(file)| Arc::new(JUnit::new(path(file)))).collect();
+    let reports: Vec<Arc<JUnit>> = args
+        .report
+        .iter()
+        .map(|Report::JUnit(file)| Arc::new(JUnit::new(path(file))))
+        .collect();
     all.extend(reports.iter().cloned().map(|report| report as Arc<dyn Subscriber>));
-    let all: Arc<dyn Subscriber> = if all.len() == 1 { all.remove(0) } else { Arc::new(Fanout(all)) };
+    let all: Arc<dyn Subscriber> = if all.len() == 1 {
+        all.remove(0)
+    } else {
+        Arc::new(Fanout(all))
+    };
     Subscribers { all, reports }
 }
 
@@ -178,7 +198,10 @@ pub(crate) fn once(
     let verdict = verdict(project, &report, signals);
     for report in &subscribers.reports {
         if let Some((path, error)) = report.error() {
-            return Err(Failure::infra("U0013", format!("cannot write the report {}: {error}", shown(&path))));
+            return Err(Failure::infra(
+                "U0013",
+                format!("cannot write the report {}: {error}", shown(&path)),
+            ));
         }
     }
     verdict.and(flushed)
@@ -187,7 +210,11 @@ pub(crate) fn once(
 /// What the run means for the process.
 fn verdict(project: &Project, report: &RunReport, signals: &Signals) -> Result<(), Failure> {
     if !report.problems.is_empty() {
-        let found: Vec<Diagnostic> = report.problems.iter().map(|problem| problem.diagnostic.clone()).collect();
+        let found: Vec<Diagnostic> = report
+            .problems
+            .iter()
+            .map(|problem| problem.diagnostic.clone())
+            .collect();
         project.report(&found);
     }
     if report.cancelled {
@@ -195,16 +222,27 @@ fn verdict(project: &Project, report: &RunReport, signals: &Signals) -> Result<(
     }
     let of_user = |problem: &Problem| problem.class == ProblemClass::User;
     if let Some(problem) = report.problems.first() {
-        let class = if report.problems.iter().all(of_user) { ErrorClass::Pipeline } else { ErrorClass::Infra };
+        let class = if report.problems.iter().all(of_user) {
+            ErrorClass::Pipeline
+        } else {
+            ErrorClass::Infra
+        };
         tracing::debug!(code = problem.diagnostic.code, "the run had problems outside of steps");
         return Err(Failure::reported(class));
     }
     if report.summary.success {
         return Ok(());
     }
-    let counts = report.steps.iter().filter(|step| !step.allow_failure).map(|step| step.outcome);
+    let counts = report
+        .steps
+        .iter()
+        .filter(|step| !step.allow_failure)
+        .map(|step| step.outcome);
     let outcomes: Vec<Outcome> = counts.collect();
-    let class = if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Failed | Outcome::TimedOut)) {
+    let class = if outcomes
+        .iter()
+        .any(|outcome| matches!(outcome, Outcome::Failed | Outcome::TimedOut))
+    {
         ErrorClass::StepFailed
     } else if outcomes.contains(&Outcome::Denied) {
         ErrorClass::Denied

@@ -10,7 +10,11 @@ use crate::std_components;
 
 /// Prints the schema.
 pub(crate) fn schema(context: &Context, args: &SchemaArgs) -> Result<(), Failure> {
-    let schema = if args.general { airtight_pipeline::schema() } else { narrowed(context)? };
+    let schema = if args.general {
+        airtight_pipeline::schema()
+    } else {
+        narrowed(context)?
+    };
     let text = serde_json::to_string_pretty(&schema).expect("a schema is plain data");
     output::data_line(&text).map_err(Failure::closed_output)
 }
@@ -27,7 +31,13 @@ fn narrowed(context: &Context) -> Result<serde_json::Value, Failure> {
     names.sort();
     names.dedup();
     let catalog = context.catalog_at(&root)?;
-    let found: Vec<_> = names.iter().filter_map(|uses| Some((uses, catalog.resolve(uses, "").ok()?))).collect();
-    let components: Vec<_> = found.iter().map(|(uses, component)| (uses.as_str(), &*component.summary)).collect();
+    let found: Vec<_> = names
+        .iter()
+        .filter_map(|uses| Some((uses, catalog.resolve(uses, "").ok()?)))
+        .collect();
+    let components: Vec<_> = found
+        .iter()
+        .map(|(uses, component)| (uses.as_str(), &*component.summary))
+        .collect();
     Ok(airtight_pipeline::narrowed_schema(&components))
 }

@@ -18,8 +18,17 @@ impl LastLines {
     /// Takes what an event adds.
     pub(crate) fn take(&mut self, event: &Event) {
         let (step, text) = match event {
-            Event::StepOutput { step, text, cached: false, .. } => (step, text.clone()),
-            Event::StepLog { step, line, cached: false } => (step, log_text(line)),
+            Event::StepOutput {
+                step,
+                text,
+                cached: false,
+                ..
+            } => (step, text.clone()),
+            Event::StepLog {
+                step,
+                line,
+                cached: false,
+            } => (step, log_text(line)),
             Event::StepRetried { step, .. } => {
                 self.0.remove(step);
                 return;
@@ -42,12 +51,23 @@ impl LastLines {
         }
         let mut out = Vec::new();
         if count > lines.len() {
-            out.push(paint.dim(&format!("  … {} earlier lines; all of them: `airtight run --format json`", count - lines.len())));
+            out.push(paint.dim(&format!(
+                "  … {} earlier lines; all of them: `airtight run --format json`",
+                count - lines.len()
+            )));
         }
-        out.extend(lines.iter().map(|line| format!("  {} {}", paint.dim("│"), escape::line(line))));
+        out.extend(
+            lines
+                .iter()
+                .map(|line| format!("  {} {}", paint.dim("│"), escape::line(line))),
+        );
         if let Some(cause) = &end.cause {
             let mut lines = cause.lines();
-            out.push(format!("  {}: {}", paint.red("cause"), escape::line(lines.next().unwrap_or_default())));
+            out.push(format!(
+                "  {}: {}",
+                paint.red("cause"),
+                escape::line(lines.next().unwrap_or_default())
+            ));
             out.extend(lines.map(|line| format!("    {}", escape::line(line))));
         }
         for line in end.help.iter().flat_map(|help| help.lines()) {
@@ -60,7 +80,11 @@ impl LastLines {
 /// A log line as text: level, message, fields.
 pub(crate) fn log_text(line: &airtight_model::step::LogLine) -> String {
     let level = format!("{:?}", line.level).to_lowercase();
-    let fields: String = line.fields.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    let fields: String = line
+        .fields
+        .iter()
+        .map(|(name, value)| format!(" {name}={value}"))
+        .collect();
     format!("{level}: {}{fields}", line.message)
 }
 
@@ -70,7 +94,11 @@ pub(crate) struct Paint(pub(crate) bool);
 
 impl Paint {
     fn wrap(self, code: &str, text: &str) -> String {
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.0 {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 
     pub(crate) fn red(self, text: &str) -> String {

@@ -14,7 +14,9 @@ pub(crate) struct JsonLines {
 
 impl JsonLines {
     pub(crate) fn new() -> Self {
-        Self { out: Mutex::new(BufWriter::with_capacity(1 << 16, std::io::stdout())) }
+        Self {
+            out: Mutex::new(BufWriter::with_capacity(1 << 16, std::io::stdout())),
+        }
     }
 }
 
@@ -22,9 +24,14 @@ impl Subscriber for JsonLines {
     fn event(&self, event: &Event) {
         let mut out = self.out.lock().expect("no one panics while writing a line");
         // A reader that has gone away ends the output, not the run.
-        let _ = out.write_all(event.to_json().as_bytes()).and_then(|()| out.write_all(b"\n"));
+        let _ = out
+            .write_all(event.to_json().as_bytes())
+            .and_then(|()| out.write_all(b"\n"));
         let replayed = matches!(event, Event::StepFinished(step) if step.cached)
-            || matches!(event, Event::StepOutput { cached: true, .. } | Event::StepLog { cached: true, .. });
+            || matches!(
+                event,
+                Event::StepOutput { cached: true, .. } | Event::StepLog { cached: true, .. }
+            );
         if !replayed {
             let _ = out.flush();
         }

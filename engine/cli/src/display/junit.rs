@@ -21,15 +21,20 @@ pub(crate) struct JUnit {
 
 #[derive(Default)]
 struct State {
-    /// By suite; a suite of a step is named `STEP: SUITE`, so that equal names of two steps stay apart.
-    suites: BTreeMap<String, Vec<TestCase>>,
-    steps: Vec<StepFinished>,
+    /// Test cases of attempts that go on, by step.
+    going: BTreeMap<String, Vec<TestCase>>,
+    /// How each step ended, with the test cases of the attempt that counts. A step that is rewound ends twice, and its
+    /// last end counts.
+    steps: BTreeMap<String, (StepFinished, Vec<TestCase>)>,
     failed: Option<std::io::Error>,
 }
 
 impl JUnit {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, state: Mutex::default() }
+        Self {
+            path,
+            state: Mutex::default(),
+        }
     }
 
     /// Why the file could not be written.
@@ -55,10 +60,20 @@ impl Subscriber for JUnit {
     fn event(&self, event: &Event) {
         let mut state = self.state.lock().expect("no one panics while holding a report");
         match event {
-            Event::StepReport { step, report: Report::TestCase(case), .. } => {
-                state.suites.entry(format!("{step}: {}", case.suite)).or_default().push(case.clone());
+            Event::StepReport {
+                step,
+                report: Report::TestCase(case),
+                ..
+            } => {
+                state.going.entry(step.clone()).or_default().push(case.clone());
             }
-            Event::StepFinished(end) => state.steps.push((**end).clone()),
+            Event::StepRetried { step, .. } => {
+                state.going.remove(step);
+            }
+            Event::StepFinished(end) => {
+                let cases = state.going.remove(&end.step).unwrap_or_default();
+                state.steps.insert(end.step.clone(), ((**end).clone(), cases));
+            }
             Event::RunFinished(_) => {
                 let written = self.write(&state);
                 state.failed = written.err();
@@ -74,7 +89,8 @@ fn seconds(us: u64) -> String {
 
 /// Text without the characters that XML 1.0 cannot hold.
 fn clean(text: &str) -> String {
-    let allowed = |c: &char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let allowed =
+        |c: &char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     text.chars().map(|c| if allowed(&c) { c } else { '\u{fffd}' }).collect()
 }
 
@@ -82,13 +98,20 @@ fn write_document(out: &mut Vec<u8>, state: &State) -> std::io::Result<()> {
     let mut writer = Writer::new_with_indent(out, b' ', 2);
     writer.write_event(Xml::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     writer.create_element("testsuites").write_inner_content(|writer| {
-        let mut steps: Vec<&StepFinished> = state.steps.iter().collect();
-        steps.sort_by(|a, b| a.step.cmp(&b.step));
-        let cases: Vec<Case> = steps.iter().map(|step| Case::of_step(step)).collect();
+        let cases: Vec<Case> = state.steps.values().map(|(step, _)| Case::of_step(step)).collect();
         write_suite(writer, "steps", &cases)?;
-        for (suite, tests) in &state.suites {
-            let cases: Vec<Case> = tests.iter().map(Case::of_test).collect();
-            write_suite(writer, suite, &cases)?;
+        // A suite of a step is named `STEP: SUITE`, so that equal names of two steps stay apart.
+        let mut suites: BTreeMap<String, Vec<Case>> = BTreeMap::new();
+        for (step, tests) in state.steps.values() {
+            for test in tests {
+                suites
+                    .entry(format!("{}: {}", step.step, test.suite))
+                    .or_default()
+                    .push(Case::of_test(test));
+            }
+        }
+        for (suite, cases) in &suites {
+            write_suite(writer, suite, cases)?;
         }
         Ok(())
     })?;
@@ -120,7 +143,13 @@ impl Case {
             Outcome::Failed | Outcome::Denied | Outcome::TimedOut => Verdict::Failure(cause()),
             Outcome::Errored => Verdict::Error(cause()),
         };
-        Self { class: "steps".to_owned(), name: step.step.clone(), time: step.duration_us, file: None, verdict }
+        Self {
+            class: "steps".to_owned(),
+            name: step.step.clone(),
+            time: step.duration_us,
+            file: None,
+            verdict,
+        }
     }
 
     fn of_test(test: &TestCase) -> Self {
@@ -130,8 +159,17 @@ impl Case {
             TestOutcome::Errored(text) => Verdict::Error(text.clone()),
             TestOutcome::Skipped(text) => Verdict::Skipped(text.clone()),
         };
-        let file = test.location.as_ref().map(|location| (location.path.clone(), location.line));
-        Self { class: test.suite.clone(), name: test.name.clone(), time: test.duration_us.unwrap_or(0), file, verdict }
+        let file = test
+            .location
+            .as_ref()
+            .map(|location| (location.path.clone(), location.line));
+        Self {
+            class: test.suite.clone(),
+            name: test.name.clone(),
+            time: test.duration_us.unwrap_or(0),
+            file,
+            verdict,
+        }
     }
 }
 
@@ -142,9 +180,15 @@ fn write_suite<W: std::io::Write>(writer: &mut Writer<W>, name: &str, cases: &[C
         .create_element("testsuite")
         .with_attribute(("name", name.as_str()))
         .with_attribute(("tests", cases.len().to_string().as_str()))
-        .with_attribute(("failures", count(|verdict| matches!(verdict, Verdict::Failure(_))).as_str()))
+        .with_attribute((
+            "failures",
+            count(|verdict| matches!(verdict, Verdict::Failure(_))).as_str(),
+        ))
         .with_attribute(("errors", count(|verdict| matches!(verdict, Verdict::Error(_))).as_str()))
-        .with_attribute(("skipped", count(|verdict| matches!(verdict, Verdict::Skipped(_))).as_str()))
+        .with_attribute((
+            "skipped",
+            count(|verdict| matches!(verdict, Verdict::Skipped(_))).as_str(),
+        ))
         .with_attribute(("time", seconds(cases.iter().map(|case| case.time).sum()).as_str()))
         .write_inner_content(|writer| cases.iter().try_for_each(|case| write_case(writer, case)))?;
     Ok(())

@@ -55,7 +55,11 @@ impl Live {
         let style = ProgressStyle::with_template("  {pos}/{len} steps, {msg}  {elapsed}");
         whole.set_style(style.expect("the template is a constant"));
         whole.enable_steady_tick(Duration::from_millis(250));
-        Self { area, whole, running: BTreeMap::new() }
+        Self {
+            area,
+            whole,
+            running: BTreeMap::new(),
+        }
     }
 
     fn start(&mut self, step: &str) {
@@ -89,7 +93,11 @@ impl Live {
 
 impl Text {
     pub(crate) fn new(options: TextOptions) -> Self {
-        Self { options, paint: Paint(options.color), state: Mutex::default() }
+        Self {
+            options,
+            paint: Paint(options.color),
+            state: Mutex::default(),
+        }
     }
 
     fn say(&self, state: &State, line: &str) {
@@ -108,20 +116,36 @@ impl Text {
     }
 
     fn guest_text<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {
-        if self.options.raw { std::borrow::Cow::Borrowed(text) } else { escape::line(text) }
+        if self.options.raw {
+            std::borrow::Cow::Borrowed(text)
+        } else {
+            escape::line(text)
+        }
     }
 
     fn started(&self, state: &mut State, step: &str, reason: &str, attempt: u32) {
-        let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+        let again = if attempt > 1 {
+            format!(", attempt {attempt}")
+        } else {
+            String::new()
+        };
         if self.wants_live() {
             let steps = state.steps;
             state.live.get_or_insert_with(|| Live::new(steps)).start(step);
             if self.options.verbose > 0 {
-                let line = format!("{} {}{again} ({})", self.paint.dim("start"), escape::line(step), escape::line(reason));
+                let line = format!(
+                    "{} {}{again} ({})",
+                    self.paint.dim("start"),
+                    escape::line(step),
+                    escape::line(reason)
+                );
                 self.say(state, &line);
             }
         } else if self.wants_lines() {
-            self.say(state, &format!("start     {}{again} ({})", escape::line(step), escape::line(reason)));
+            self.say(
+                state,
+                &format!("start     {}{again} ({})", escape::line(step), escape::line(reason)),
+            );
         }
     }
 
@@ -142,9 +166,16 @@ impl Text {
             self.say(state, &line);
         }
         for denial in state.denials.remove(&end.step).unwrap_or_default() {
-            let times = if denial.count > 1 { format!(" ({} times)", denial.count) } else { String::new() };
+            let times = if denial.count > 1 {
+                format!(" ({} times)", denial.count)
+            } else {
+                String::new()
+            };
             let text = format!("{}: {}{times}", denial.capability, denial.request);
-            self.say(state, &format!("  {}: {}", self.paint.yellow("denied"), escape::line(&text)));
+            self.say(
+                state,
+                &format!("  {}: {}", self.paint.yellow("denied"), escape::line(&text)),
+            );
         }
     }
 
@@ -171,7 +202,11 @@ impl Text {
         if end.allow_failure && end.outcome != Outcome::Succeeded {
             notes.push("failure allowed".to_owned());
         }
-        format!("{word} {} {}", self.paint.bold(&escape::line(&end.step)), self.paint.dim(&notes.join(", ")))
+        format!(
+            "{word} {} {}",
+            self.paint.bold(&escape::line(&end.step)),
+            self.paint.dim(&notes.join(", "))
+        )
     }
 
     fn ended(&self, state: &mut State, summary: &RunSummary) {
@@ -200,9 +235,21 @@ impl Text {
             let names: Vec<_> = summary.failed.iter().map(|name| escape::line(name)).collect();
             parts.push(self.paint.red(&format!("{} failed: {}", names.len(), names.join(", "))));
         }
-        let word = if summary.success { self.paint.green("done") } else { self.paint.red("failed") };
-        let steps = if summary.steps == 1 { "1 step".to_owned() } else { format!("{} steps", summary.steps) };
-        format!("{word}: {steps}: {} in {}", parts.join(", "), duration(summary.duration_us))
+        let word = if summary.success {
+            self.paint.green("done")
+        } else {
+            self.paint.red("failed")
+        };
+        let steps = if summary.steps == 1 {
+            "1 step".to_owned()
+        } else {
+            format!("{} steps", summary.steps)
+        };
+        format!(
+            "{word}: {steps}: {} in {}",
+            parts.join(", "),
+            duration(summary.duration_us)
+        )
     }
 }
 
@@ -214,18 +261,31 @@ impl Subscriber for Text {
         match event {
             Event::RunStarted { steps, .. } => state.steps = *steps,
             Event::StepStarted { step, reason, attempt } => self.started(state, step, reason, *attempt),
-            Event::StepOutput { step, text, cached, .. } if self.wants_lines() && (!cached || self.options.verbose > 1) => {
-                let line = format!("{} {}", self.paint.dim(&format!("{} │", escape::line(step))), self.guest_text(text));
+            Event::StepOutput { step, text, cached, .. }
+                if self.wants_lines() && (!cached || self.options.verbose > 1) =>
+            {
+                let line = format!(
+                    "{} {}",
+                    self.paint.dim(&format!("{} │", escape::line(step))),
+                    self.guest_text(text)
+                );
                 self.say(state, &line);
             }
-            Event::StepLog { step, line, cached } if self.wants_lines() && (!cached || self.options.verbose > 1) => {
-                if line.level >= airtight_model::step::LogLevel::Info || self.options.verbose > 0 {
-                    let text = log_text(line);
-                    let prefix = self.paint.dim(&format!("{} │", escape::line(step)));
-                    self.say(state, &format!("{prefix} {}", self.guest_text(&text)));
-                }
+            Event::StepLog { step, line, cached }
+                if self.wants_lines()
+                    && (!cached || self.options.verbose > 1)
+                    && (line.level >= airtight_model::step::LogLevel::Info || self.options.verbose > 0) =>
+            {
+                let text = log_text(line);
+                let prefix = self.paint.dim(&format!("{} │", escape::line(step)));
+                self.say(state, &format!("{prefix} {}", self.guest_text(&text)));
             }
-            Event::StepProgress { step, task, done, total } => {
+            Event::StepProgress {
+                step,
+                task,
+                done,
+                total,
+            } => {
                 if let Some(line) = state.live.as_ref().and_then(|live| live.running.get(step)) {
                     let of = total.map_or(String::new(), |total| format!("/{total}"));
                     line.set_message(escape::line(&format!("{task} {done}{of}")).into_owned());
@@ -234,12 +294,23 @@ impl Subscriber for Text {
             Event::StepDenied { step, denial, .. } => {
                 state.denials.entry(step.clone()).or_default().push(denial.clone());
             }
-            Event::StepRetried { step, outcome, reason, wait_ms, .. } => {
+            Event::StepRetried {
+                step,
+                outcome,
+                reason,
+                wait_ms,
+                ..
+            } => {
                 if let Some(live) = &mut state.live {
                     live.finish(step);
                 }
                 let wait = duration(wait_ms * 1000);
-                let line = format!("{} {}: {}, again in {wait}", self.paint.yellow("retry    "), escape::line(step), escape::line(reason));
+                let line = format!(
+                    "{} {}: {}, again in {wait}",
+                    self.paint.yellow("retry    "),
+                    escape::line(step),
+                    escape::line(reason)
+                );
                 self.say(state, &format!("{line} ({})", outcome.word()));
             }
             Event::StepFinished(end) => self.finished(state, end),
@@ -248,7 +319,10 @@ impl Subscriber for Text {
                 self.say(state, &format!("{} {}", self.paint.dim(word), escape::line(to)));
             }
             Event::Warning { message, help } => {
-                self.say(state, &format!("{}: {}", self.paint.yellow("warning"), escape::line(message)));
+                self.say(
+                    state,
+                    &format!("{}: {}", self.paint.yellow("warning"), escape::line(message)),
+                );
                 for line in help.iter().flat_map(|help| help.lines()) {
                     self.say(state, &format!("  {}: {}", self.paint.cyan("help"), escape::line(line)));
                 }
@@ -273,4 +347,3 @@ pub(crate) fn duration(us: u64) -> String {
         _ => format!("{} min {} s", us / 60_000_000, us / 1_000_000 % 60),
     }
 }
-

@@ -122,8 +122,11 @@ impl Check<'_> {
     fn resolve(&self, name: &Name, base: &str) -> Option<ResolvedComponent> {
         let component = match self.catalog.resolve(&name.text, base) {
             Ok(component) => component,
-            Err(CatalogError::NotFound { message, nearest }) => {
-                let help = match nearest.first() {
+            Err(CatalogError::NotFound {
+                message,
+                nearest: known,
+            }) => {
+                let help = match nearest(&name.text, known.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None if name.text.starts_with("std/") => {
                         "`std/` has the components that come with the engine".to_owned()
