@@ -15,11 +15,8 @@ use crate::{Error, digest, purl};
 /// The newest version of the format that is known here.
 const NEWEST_VERSION: u32 = 4;
 
-/// The two names of the default registry.
-const DEFAULT_REGISTRY: [&str; 2] = [
-    "registry+https://github.com/rust-lang/crates.io-index",
-    "sparse+https://index.crates.io/",
-];
+/// The name of the default registry. Lock files name it so whichever protocol cargo speaks to it.
+const DEFAULT_REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
 #[derive(Deserialize)]
 struct Lock {
@@ -109,7 +106,7 @@ fn component(package: &Package, file: LockFile<'_>) -> Component {
     };
     let vcs;
     let qualifier = match source.split_once('+') {
-        _ if DEFAULT_REGISTRY.contains(&source.as_str()) => None,
+        _ if source == DEFAULT_REGISTRY => None,
         Some(("git", url)) => {
             // `URL?branch=…#COMMIT` becomes `git+URL@COMMIT`.
             let (url, commit) = url.split_once('#').unwrap_or((url, ""));
@@ -200,7 +197,7 @@ dependencies = ["dep 0.9.0"]
 [[package]]
 name = "dep"
 version = "0.9.0"
-source = "sparse+https://index.crates.io/"
+source = "registry+https://github.com/rust-lang/crates.io-index"
 checksum = "{SUM}"
 [[package]]
 name = "from-git"
