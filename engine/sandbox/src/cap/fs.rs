@@ -18,6 +18,7 @@ use crate::vfs::{Code, CollectError, FileUsage, Listing, NodeId, StruckLimit, Vf
 pub(crate) struct Fs;
 
 /// An error of `wasi:filesystem`, or a trap.
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
 pub type FsError = wasmtime_wasi::TrappableError<ErrorCode>;
 /// What an operation of `wasi:filesystem` gives.
 type FsResult<T> = Result<T, FsError>;
@@ -133,6 +134,7 @@ impl Drop for Held {
 
 /// An open file or directory.
 #[derive(Debug)]
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
 pub struct Descriptor {
     held: Held,
     flags: types::DescriptorFlags,
@@ -140,6 +142,7 @@ pub struct Descriptor {
 
 /// An open listing.
 #[derive(Debug)]
+#[expect(unreachable_pub, reason = "the generated bindings export it again")]
 pub struct DirectoryEntryStream {
     vfs: SharedVfs,
     listing: Listing,

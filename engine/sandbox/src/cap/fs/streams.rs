@@ -94,3 +94,90 @@ impl OutputStream for Writer {
         Ok(MAX_WRITE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use airtight_model::Limits;
+    use airtight_store::Store;
+
+    use super::super::{FsCtx, types::ErrorCode};
+    use super::*;
+    use crate::vfs::{Open, Vfs};
+
+    /// An empty file of a file system, as a writer and a reader of it.
+    fn streams(limits: Limits) -> (Writer, Reader) {
+        let vfs = FsCtx::new(Vfs::new(Store::memory(), &[], limits).unwrap()).vfs;
+        let open = Open {
+            create: true,
+            write: true,
+            ..Open::default()
+        };
+        let root = vfs.lock().open_root().unwrap();
+        let node = vfs.lock().open(root, "out/f", open).unwrap();
+        let writer = Writer {
+            held: vfs.held(node),
+            position: Position::At(0),
+        };
+        (
+            writer,
+            Reader {
+                held: vfs.hold(node).unwrap(),
+                offset: 0,
+            },
+        )
+    }
+
+    // What a stream gives at a time is a function of what is asked and what is there.
+    #[test]
+    fn a_reader_gives_what_is_there_and_then_is_closed() {
+        let (mut writer, mut reader) = streams(Limits::DEFAULT);
+        assert_eq!(writer.check_write().unwrap(), MAX_WRITE);
+        writer.write(Bytes::from_static(b"01234")).unwrap();
+        writer.write(Bytes::from_static(b"56789")).unwrap();
+        assert_eq!(reader.read(0).unwrap(), Bytes::new());
+        assert_eq!(reader.read(4).unwrap(), Bytes::from_static(b"0123"));
+        assert_eq!(reader.read(usize::MAX).unwrap(), Bytes::from_static(b"456789"));
+        assert!(matches!(reader.read(1), Err(StreamError::Closed)));
+        writer.position = Position::End;
+        writer.write(Bytes::from_static(b"!")).unwrap();
+        assert_eq!(reader.read(1).unwrap(), Bytes::from_static(b"!"));
+    }
+
+    // An error can be asked for by name; a struck limit is none that the guest can live with.
+    #[test]
+    fn a_writer_fails_with_an_error_code_and_a_struck_limit_traps() {
+        let (mut writer, _reader) = streams(Limits {
+            output: 100,
+            ..Limits::DEFAULT
+        });
+        writer.position = Position::At(u64::MAX);
+        let Err(StreamError::LastOperationFailed(error)) = writer.write(Bytes::from_static(b"x")) else {
+            panic!("an offset that no file has");
+        };
+        assert_eq!(error.downcast_ref::<ErrorCode>(), Some(&ErrorCode::FileTooLarge));
+        writer.position = Position::At(0);
+        assert!(matches!(
+            writer.write(Bytes::from(vec![0; 101])),
+            Err(StreamError::Trap(_))
+        ));
+        assert!(matches!(
+            writer.write(Bytes::from(vec![0; MAX_WRITE + 1])),
+            Err(StreamError::Trap(_))
+        ));
+    }
+
+    // Handles that are dropped are given back.
+    #[test]
+    fn a_dropped_stream_lets_go_of_its_file() {
+        let (writer, reader) = streams(Limits {
+            handles: 3,
+            ..Limits::DEFAULT
+        });
+        let vfs = writer.held.vfs.clone();
+        assert!(vfs.hold(writer.held.node).is_err());
+        drop(reader);
+        let (vfs, node) = (writer.held.vfs.clone(), writer.held.node);
+        assert!(vfs.lock().hold(node).is_ok());
+    }
+}

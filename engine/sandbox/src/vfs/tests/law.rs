@@ -12,11 +12,7 @@ use super::*;
 /// One operation of a guest. Paths are made of few names, so that operations meet.
 #[derive(Debug, Clone)]
 enum Op {
-    Read(String, u8, u8),
-    Write(String, u8, u8),
-    Replace(String, u8),
-    Append(String),
-    Resize(String, u8),
+    File(String, Open, Vec<Act>),
     Stat(String, bool),
     List(String),
     Mkdir(String),
@@ -30,6 +26,37 @@ enum Op {
     Hold(usize, String, bool),
     UseHeld(usize, String),
     Drop(usize),
+}
+
+impl Op {
+    /// The same with other paths.
+    fn map(self, to: &dyn Fn(String) -> String) -> Self {
+        match self {
+            Self::File(path, how, acts) => Self::File(to(path), how, acts),
+            Self::Stat(path, follow) => Self::Stat(to(path), follow),
+            Self::List(path) => Self::List(to(path)),
+            Self::Mkdir(path) => Self::Mkdir(to(path)),
+            Self::Rmdir(path) => Self::Rmdir(to(path)),
+            Self::Unlink(path) => Self::Unlink(to(path)),
+            Self::Rename(old, new) => Self::Rename(to(old), to(new)),
+            Self::Link(old, new, follow) => Self::Link(to(old), to(new), follow),
+            Self::Symlink(target, path) => Self::Symlink(target, to(path)),
+            Self::Readlink(path) => Self::Readlink(to(path)),
+            Self::Mark(path, mark) => Self::Mark(to(path), mark),
+            Self::Hold(slot, path, write) => Self::Hold(slot, to(path), write),
+            op @ (Self::UseHeld(..) | Self::Drop(_)) => op,
+        }
+    }
+}
+
+/// What is done with an open file.
+#[derive(Debug, Clone)]
+enum Act {
+    Read(u8, u8),
+    Write(u8, u8),
+    Append,
+    Resize(u8),
+    Stat,
 }
 
 /// How many handles a guest keeps at a time.
@@ -46,30 +73,7 @@ impl Guest {
         let world = &mut self.world;
         let root = world.root;
         match op {
-            Op::Read(path, at, len) => format!(
-                "{:?}",
-                on(world, path, READ, |w, id| w.vfs.read(
-                    id,
-                    u64::from(*at),
-                    u64::from(*len)
-                ))
-            ),
-            Op::Write(path, at, len) => {
-                let bytes = vec![b'w'; usize::from(*len)];
-                format!(
-                    "{:?}",
-                    on(world, path, WRITE, |w, id| w.vfs.write(id, u64::from(*at), &bytes))
-                )
-            }
-            Op::Replace(path, len) => {
-                let bytes = vec![b'r'; usize::from(*len)];
-                format!("{:?}", on(world, path, REPLACE, |w, id| w.vfs.write(id, 0, &bytes)))
-            }
-            Op::Append(path) => format!("{:?}", on(world, path, CREATE, |w, id| w.vfs.append(id, b"+"))),
-            Op::Resize(path, size) => format!(
-                "{:?}",
-                on(world, path, WRITE, |w, id| w.vfs.set_size(id, u64::from(*size)))
-            ),
+            Op::File(path, how, acts) => self.file(path, *how, acts),
             Op::Stat(path, follow) => {
                 let stat = world.vfs.stat_at(root, path, *follow);
                 format!("{stat:?} {:?}", world.vfs.identity_at(root, path, *follow))
@@ -87,6 +91,27 @@ impl Guest {
             Op::UseHeld(slot, path) => self.use_held(*slot, path),
             Op::Drop(slot) => self.hold(*slot, "", READ),
         }
+    }
+
+    fn file(&mut self, path: &str, how: Open, acts: &[Act]) -> String {
+        let vfs = &mut self.world.vfs;
+        let id = match vfs.open(self.world.root, path, how) {
+            Ok(id) => id,
+            Err(code) => return format!("{code:?}"),
+        };
+        let mut seen = String::new();
+        for act in acts {
+            seen += &match *act {
+                Act::Read(at, len) => format!("{:?} ", vfs.read(id, u64::from(at), u64::from(len))),
+                Act::Stat => format!("{:?} ", vfs.stat(id)),
+                _ if !how.write => continue,
+                Act::Write(at, len) => format!("{:?} ", vfs.write(id, u64::from(at), &vec![b'w'; usize::from(len)])),
+                Act::Append => format!("{:?} ", vfs.append(id, b"+")),
+                Act::Resize(size) => format!("{:?} ", vfs.set_size(id, u64::from(size))),
+            };
+        }
+        vfs.release(id);
+        seen
     }
 
     fn hold(&mut self, slot: usize, path: &str, how: Open) -> String {
@@ -118,18 +143,6 @@ impl Guest {
         }
         seen
     }
-}
-
-fn on<T>(
-    world: &mut World,
-    path: &str,
-    how: Open,
-    then: impl FnOnce(&mut World, NodeId) -> Result<T, Code>,
-) -> Result<T, Code> {
-    let id = world.open(path, how)?;
-    let result = then(world, id);
-    world.vfs.release(id);
-    result
 }
 
 /// What came of a run: what the guest saw, its outputs, and what it observed.
@@ -188,69 +201,133 @@ fn folder_of(inner: impl Strategy<Value = Sketch>) -> impl Strategy<Value = Sket
     })
 }
 
-/// Paths of the guest, mostly good ones.
+/// Paths of the guest: most are of something that is mounted (`@7`, see [`name_paths`]), some are of nothing.
 fn path() -> impl Strategy<Value = String> {
     let part = prop_oneof![12 => name(), 1 => Just(".."), 1 => Just("."), 1 => Just("n")];
     let start = prop::sample::select(vec!["src", "cow", "cow", "cow", "out", "one", "cow/b"]);
-    (start, prop::collection::vec(part, 0..4), prop::bool::weighted(0.05)).prop_map(|(start, parts, slash)| {
+    let made = (start, prop::collection::vec(part, 0..4), prop::bool::weighted(0.05));
+    let made = made.prop_map(|(start, parts, slash)| {
         let mut path = start.to_owned();
         for part in parts {
             path = format!("{path}/{part}");
         }
         if slash { path + "/" } else { path }
-    })
+    });
+    prop_oneof![2 => made, 3 => any::<u16>().prop_map(|at| format!("@{at}"))]
 }
 
-fn op() -> impl Strategy<Value = Op> {
+/// Puts paths of what is mounted in the place of `@` and a number.
+fn name_paths(trees: &[Sketch; 3], ops: Vec<Op>) -> Vec<Op> {
+    let mut paths = vec!["one".to_owned()];
+    for (tree, at) in trees.iter().zip(["cow", "cow/b/n", "src"]) {
+        all_paths(tree, at, &mut paths);
+    }
+    let named = |path: String| match path.strip_prefix('@') {
+        Some(number) => paths[number.parse::<usize>().unwrap() % paths.len()].clone(),
+        None => path,
+    };
+    ops.into_iter().map(|op| op.map(&named)).collect()
+}
+
+fn all_paths(sketch: &Sketch, at: &str, paths: &mut Vec<String>) {
+    paths.push(at.to_owned());
+    if let Sketch::Folder(entries) = sketch {
+        entries
+            .iter()
+            .for_each(|(name, below)| all_paths(below, &format!("{at}/{name}"), paths));
+    }
+}
+
+fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
-        (path(), 0..3u8, 0..4u8).prop_map(|(p, at, len)| Op::Read(p, at, len)),
-        (path(), 0..5u8, 0..3u8).prop_map(|(p, at, len)| Op::Write(p, at, len)),
-        (path(), 0..3u8).prop_map(|(p, len)| Op::Replace(p, len)),
-        path().prop_map(Op::Append),
-        (path(), 0..4u8).prop_map(|(p, size)| Op::Resize(p, size)),
-        (path(), any::<bool>()).prop_map(|(p, follow)| Op::Stat(p, follow)),
-        path().prop_map(Op::List),
-        path().prop_map(Op::Mkdir),
-        path().prop_map(Op::Rmdir),
-        path().prop_map(Op::Unlink),
-        (path(), path()).prop_map(|(old, new)| Op::Rename(old, new)),
-        (path(), path(), any::<bool>()).prop_map(|(old, new, follow)| Op::Link(old, new, follow)),
-        (target(), path()).prop_map(|(to, p)| Op::Symlink(to.to_owned(), p)),
-        path().prop_map(Op::Readlink),
-        (path(), any::<bool>()).prop_map(|(p, mark)| Op::Mark(p, mark)),
-        (0..SLOTS, path(), any::<bool>()).prop_map(|(slot, p, write)| Op::Hold(slot, p, write)),
-        (0..SLOTS, name()).prop_map(|(slot, n)| Op::UseHeld(slot, n.to_owned())),
-        (0..SLOTS).prop_map(Op::Drop),
+        (0..4u8, 0..4u8).prop_map(|(at, len)| Act::Read(at, len)),
+        (0..4u8, 0..3u8).prop_map(|(at, len)| Act::Write(at, len)),
+        Just(Act::Append),
+        (0..5u8).prop_map(Act::Resize),
+        Just(Act::Stat),
     ]
 }
 
-/// A change of a tree: at the path, something else is put, or nothing.
+fn op() -> impl Strategy<Value = Op> {
+    let how = prop::sample::select(vec![READ, READ, WRITE, WRITE, CREATE, REPLACE, NEW]);
+    prop_oneof![
+        8 => (path(), how, prop::collection::vec(act(), 0..4)).prop_map(|(p, how, acts)| Op::File(p, how, acts)),
+        1 => (path(), any::<bool>()).prop_map(|(p, follow)| Op::Stat(p, follow)),
+        1 => path().prop_map(Op::List),
+        1 => path().prop_map(Op::Mkdir),
+        1 => path().prop_map(Op::Rmdir),
+        1 => path().prop_map(Op::Unlink),
+        1 => (path(), path()).prop_map(|(old, new)| Op::Rename(old, new)),
+        1 => (path(), path(), any::<bool>()).prop_map(|(old, new, follow)| Op::Link(old, new, follow)),
+        1 => (target(), path()).prop_map(|(to, p)| Op::Symlink(to.to_owned(), p)),
+        1 => path().prop_map(Op::Readlink),
+        1 => (path(), any::<bool>()).prop_map(|(p, mark)| Op::Mark(p, mark)),
+        1 => (0..SLOTS, path(), any::<bool>()).prop_map(|(slot, p, write)| Op::Hold(slot, p, write)),
+        1 => (0..SLOTS, name()).prop_map(|(slot, n)| Op::UseHeld(slot, n.to_owned())),
+        1 => (0..SLOTS).prop_map(Op::Drop),
+    ]
+}
+
+/// A change of a tree.
 #[derive(Debug, Clone)]
-struct Change {
-    path: Vec<&'static str>,
-    to: Option<Sketch>,
+enum Change {
+    /// At the path, something else is put, or nothing.
+    Put(Vec<&'static str>, Option<Sketch>),
+    /// The file or link at this position of all has another content or target, or only another bit.
+    Rewrite(prop::sample::Index, Option<&'static str>),
 }
 
 fn change() -> impl Strategy<Value = Change> {
     let to = prop_oneof![3 => content(), 1 => target().prop_map(link), 1 => Just(folder([])), 1 => tree()];
-    (prop::collection::vec(name(), 1..4), prop::option::weighted(0.8, to)).prop_map(|(path, to)| Change { path, to })
+    let put = (prop::collection::vec(name(), 1..4), prop::option::weighted(0.8, to));
+    let text = prop::option::weighted(0.8, prop::sample::select(vec!["", "z", "zz", "zzz", "zzzz"]));
+    prop_oneof![
+        put.prop_map(|(path, to)| Change::Put(path, to)),
+        (any::<prop::sample::Index>(), text).prop_map(|(at, text)| Change::Rewrite(at, text)),
+    ]
 }
 
 impl Change {
     fn apply(&self, sketch: &mut Sketch) {
-        let Sketch::Folder(entries) = sketch else { return };
-        let (first, rest) = self.path.split_first().unwrap();
-        let at = entries.iter().position(|(name, _)| name == first);
-        if rest.is_empty() {
-            entries.retain(|(name, _)| name != first);
-            entries.extend(self.to.clone().map(|to| ((*first).to_owned(), to)));
-        } else if let Some(at) = at {
-            Self {
-                path: rest.to_vec(),
-                to: self.to.clone(),
+        match self {
+            Self::Put(path, to) => put(sketch, path, to.as_ref()),
+            Self::Rewrite(at, text) => {
+                let mut leaves = Vec::new();
+                all_leaves(sketch, &mut leaves);
+                if leaves.is_empty() {
+                    return;
+                }
+                let chosen = at.index(leaves.len());
+                let changed = match (&*leaves[chosen], text) {
+                    (Sketch::Program(_), Some(text)) => program(text),
+                    (Sketch::Link(_), Some(text)) => link(["a", "b", "c", "../a", ".."][text.len()]),
+                    (_, Some(text)) => file(text),
+                    (Sketch::Program(bytes), None) => Sketch::File(bytes.clone()),
+                    (Sketch::File(bytes), None) => Sketch::Program(bytes.clone()),
+                    (other, None) => other.clone(),
+                };
+                *leaves[chosen] = changed;
             }
-            .apply(&mut entries[at].1);
         }
+    }
+}
+
+fn put(sketch: &mut Sketch, path: &[&'static str], to: Option<&Sketch>) {
+    let Sketch::Folder(entries) = sketch else { return };
+    let (first, rest) = path.split_first().unwrap();
+    let at = entries.iter().position(|(name, _)| name == first);
+    if rest.is_empty() {
+        entries.retain(|(name, _)| name != first);
+        entries.extend(to.map(|to| ((*first).to_owned(), to.clone())));
+    } else if let Some(at) = at {
+        put(&mut entries[at].1, rest, to);
+    }
+}
+
+fn all_leaves<'a>(sketch: &'a mut Sketch, leaves: &mut Vec<&'a mut Sketch>) {
+    match sketch {
+        Sketch::Folder(entries) => entries.iter_mut().for_each(|(_, below)| all_leaves(below, leaves)),
+        Sketch::Link(_) | Sketch::File(_) | Sketch::Program(_) => leaves.push(sketch),
     }
 }
 
@@ -267,13 +344,16 @@ fn case() -> impl Strategy<Value = Case> {
     let trees = [tree().boxed(), tree().boxed(), tree().boxed()];
     let outputs = prop::sample::subsequence(vec!["/cow", "/out", "/one", "/cow/b"], 0..4);
     let changes = prop::collection::vec((0..3usize, change()), 1..6);
-    (trees, content(), prop::collection::vec(op(), 0..12), outputs, changes).prop_map(
-        |(trees, one, ops, outputs, changes)| Case {
-            trees,
-            one,
-            ops,
-            outputs,
-            changes,
+    (trees, content(), prop::collection::vec(op(), 0..16), outputs, changes).prop_map(
+        |(trees, one, ops, outputs, changes)| {
+            let ops = name_paths(&trees, ops);
+            Case {
+                trees,
+                one,
+                ops,
+                outputs,
+                changes,
+            }
         },
     )
 }
@@ -366,7 +446,7 @@ fn seen_absent(reads: &airtight_model::ReadSet, place: (u32, &String)) -> bool {
 #[test]
 fn what_was_not_observed_changes_nothing() {
     let config = Config {
-        cases: 3000,
+        cases: 6000,
         max_shrink_iters: 20_000,
         failure_persistence: None,
         ..Config::default()
@@ -380,5 +460,5 @@ fn what_was_not_observed_changes_nothing() {
     if let Err(error) = result {
         panic!("{error}");
     }
-    assert!(held.get() > 1000, "the law applied only {} times", held.get());
+    assert!(held.get() > 4000, "the law applied only {} times", held.get());
 }

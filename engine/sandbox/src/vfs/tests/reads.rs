@@ -127,7 +127,8 @@ fn what_was_not_read_may_change_and_what_was_read_may_not() {
             ("l", link("a")),
         ]
     };
-    let with = |change: &dyn Fn(&mut Vec<(&str, Sketch)>)| {
+    type Entries = Vec<(&'static str, Sketch)>;
+    let with = |change: &dyn Fn(&mut Entries)| {
         let mut entries = base();
         change(&mut entries);
         Sketch::Folder(
@@ -229,6 +230,23 @@ fn mutations_observe_what_they_depend_on() {
         ["0:b/d/e content"],
         "what was moved is observed where it came from"
     );
+}
+
+// A size that the guest set is its own; one that it only may have grown is the input's.
+#[test]
+fn a_changed_file_is_observed_by_what_it_still_depends_on() {
+    let mut world = world([("/cow+", sample())]);
+    let a = world.open("cow/a", WRITE).unwrap();
+    world.vfs.set_size(a, 3).unwrap();
+    world.vfs.stat(a);
+    assert_eq!(world.reads(), ["0:a kind file"]);
+    world.vfs.read(a, 0, 1).unwrap();
+    assert_eq!(world.reads(), ["0:a content"]);
+    let run = world.open("cow/run", WRITE).unwrap();
+    world.vfs.write(run, 0, b"longer than it was").unwrap();
+    assert_eq!(world.reads()[1..], ["0:run kind file"]);
+    world.vfs.stat(run);
+    assert_eq!(world.reads()[1..], ["0:run size 2"]);
 }
 
 // What survives in an output is observed, and what does not is not.
