@@ -28,7 +28,10 @@ const ENDLESS_CALLS: &str = r#"
 
 fn endless(limit: &str) -> [(&'static str, TestEnv); 4] {
     let script = |guest: &str, call: &str| {
-        pipeline(&[guest], &format!("steps:\n  s: {{ uses: ./{guest}.wasm, {call}{limit} }}\n"))
+        pipeline(
+            &[guest],
+            &format!("steps:\n  s: {{ uses: ./{guest}.wasm, {call}{limit} }}\n"),
+        )
     };
     let module = |text: &str| {
         let env = pipeline(&[], &format!("steps:\n  s: {{ uses: ./module.wasm{limit} }}\n"));
@@ -83,10 +86,17 @@ fn what_was_done_before_an_interrupt_is_a_hit_afterwards() {
 // For people: the steps that were stopped are named and nothing is called a failure of theirs.
 #[test]
 fn an_interrupted_run_says_what_was_cancelled() {
-    let env = pipeline(&["script"], "steps:\n  s: { uses: ./script.wasm, with: { ops: [ spin ] } }\n");
+    let env = pipeline(
+        &["script"],
+        "steps:\n  s: { uses: ./script.wasm, with: { ops: [ spin ] } }\n",
+    );
     let mut process = Process::start(&mut env.command(&["run"]));
     process.wait_for(|line| line.starts_with("start"));
     let end = process.interrupt();
     assert_eq!(end.code, Some(130));
-    assert!(end.seen.iter().any(|line| line.contains("1 cancelled")), "{}", end.seen.join("\n"));
+    assert!(
+        end.seen.iter().any(|line| line.contains("1 cancelled")),
+        "{}",
+        end.seen.join("\n")
+    );
 }

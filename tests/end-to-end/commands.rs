@@ -10,7 +10,9 @@ const TWO: &str = "sources: { tree: { path: tree } }\nsteps:\n  \
 
 fn two() -> TestEnv {
     let env = pipeline(&["script", "command"], TWO);
-    env.write("tree/a.txt", "alpha\n").write("tree/b.log", "left out\n").write("tree/.gitignore", "*.log\n");
+    env.write("tree/a.txt", "alpha\n")
+        .write("tree/b.log", "left out\n")
+        .write("tree/.gitignore", "*.log\n");
     env
 }
 
@@ -37,11 +39,16 @@ fn plan_shows_each_step_and_runs_nothing() {
     for part in ["make", "use", "make.x", "pure", "/src", "2 steps"] {
         assert!(plan.stdout.contains(part), "no {part}\n{}", plan.text());
     }
-    let json: serde_json::Value = serde_json::from_str(&env.run(&["plan", "--format", "json"]).expect(0).stdout).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&env.run(&["plan", "--format", "json"]).expect(0).stdout).unwrap();
     assert_eq!(json["v"], 1, "{json:#}");
     assert_eq!(json["steps"].as_array().unwrap().len(), 2);
     let first = env.run(&["run"]).expect(0);
-    assert!(first.stderr.contains("2 ran"), "planning has run something: {}", first.text());
+    assert!(
+        first.stderr.contains("2 ran"),
+        "planning has run something: {}",
+        first.text()
+    );
 }
 
 // What was left out is found where one looks for it, with the reason.
@@ -49,7 +56,10 @@ fn plan_shows_each_step_and_runs_nothing() {
 fn a_verbose_plan_says_what_sources_leave_out_and_why() {
     let env = two();
     let plan = env.run(&["plan", "-v"]).expect(0).stdout;
-    let line = plan.lines().find(|line| line.contains("b.log")).unwrap_or_else(|| panic!("{plan}"));
+    let line = plan
+        .lines()
+        .find(|line| line.contains("b.log"))
+        .unwrap_or_else(|| panic!("{plan}"));
     assert!(line.contains(".gitignore"), "{line}");
     assert!(!plan.contains("without a.txt"), "{plan}");
 }
@@ -60,9 +70,15 @@ fn graph_prints_its_three_forms() {
     let of = |format: &str| env.run(&["graph", "--format", format]).expect(0).stdout;
     assert!(of("text").contains("make") && of("text").contains("use"));
     let dot = of("dot");
-    assert!(dot.starts_with("digraph") && dot.contains("->") && dot.trim_end().ends_with('}'), "{dot}");
+    assert!(
+        dot.starts_with("digraph") && dot.contains("->") && dot.trim_end().ends_with('}'),
+        "{dot}"
+    );
     let mermaid = of("mermaid");
-    assert!((mermaid.starts_with("flowchart") || mermaid.starts_with("graph")) && mermaid.contains("-->"), "{mermaid}");
+    assert!(
+        (mermaid.starts_with("flowchart") || mermaid.starts_with("graph")) && mermaid.contains("-->"),
+        "{mermaid}"
+    );
 }
 
 #[test]
@@ -74,9 +90,16 @@ fn inspect_shows_what_a_component_takes_gives_and_asks_for() {
     }
     let network = env.run(&["inspect", "network.wasm"]).expect(0).stdout;
     assert!(network.contains("http") && network.contains("net"), "{network}");
-    let command: serde_json::Value =
-        serde_json::from_str(&env.run(&["inspect", "--format", "json", "command.wasm"]).expect(0).stdout).unwrap();
-    assert_eq!((&command["v"], &command["command"], &command["kind"]), (&1.into(), &true.into(), &"component".into()));
+    let command: serde_json::Value = serde_json::from_str(
+        &env.run(&["inspect", "--format", "json", "command.wasm"])
+            .expect(0)
+            .stdout,
+    )
+    .unwrap();
+    assert_eq!(
+        (&command["v"], &command["command"], &command["kind"]),
+        (&1.into(), &true.into(), &"component".into())
+    );
     env.copy(&airtight_testkit::preview1_module("command"), "old.wasm");
     let old = env.run(&["inspect", "--format", "json", "old.wasm"]).expect(0).stdout;
     assert!(old.contains("\"kind\":\"module\""), "{old}");
@@ -107,7 +130,10 @@ fn schema_is_json_schema_and_is_narrowed_by_the_components_in_use() {
     let (general, narrow) = (of(&["schema", "--general"]), of(&["schema"]));
     assert!(general["$schema"].is_string(), "{general:#}");
     assert_ne!(general, narrow);
-    assert!(narrow.to_string().contains("\"ops\""), "the parameters of the component in use are there");
+    assert!(
+        narrow.to_string().contains("\"ops\""),
+        "the parameters of the component in use are there"
+    );
     assert!(!general.to_string().contains("\"ops\""));
 }
 
@@ -116,7 +142,10 @@ fn completions_are_printed_for_each_shell() {
     let env = project(&[]);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = env.run(&["completions", shell]).expect(0);
-        assert!(script.stdout.contains("airtight") && script.stderr.is_empty(), "{shell}");
+        assert!(
+            script.stdout.contains("airtight") && script.stderr.is_empty(),
+            "{shell}"
+        );
     }
 }
 
@@ -126,9 +155,18 @@ fn help_and_version_are_data_and_a_wrong_command_is_usage() {
     let env = project(&[]);
     assert!(env.run(&["--version"]).expect(0).stdout.starts_with("airtight "));
     assert!(env.run(&["--help"]).expect(0).stdout.contains("Run the pipeline"));
-    for arguments in [["frobnicate"].as_slice(), &["run", "--jobs", "0"], &["run", "--report", "x=y"], &[]] {
+    for arguments in [
+        ["frobnicate"].as_slice(),
+        &["run", "--jobs", "0"],
+        &["run", "--report", "x=y"],
+        &[],
+    ] {
         let refused = env.run(arguments).expect(2);
-        assert!(refused.stdout.is_empty() && !refused.stderr.is_empty(), "{}", refused.text());
+        assert!(
+            refused.stdout.is_empty() && !refused.stderr.is_empty(),
+            "{}",
+            refused.text()
+        );
     }
 }
 
@@ -140,7 +178,10 @@ fn the_nearest_pipeline_file_above_is_used_and_another_can_be_named() {
     let mut command = env.command(&["run"]);
     let run = env.finish(command.current_dir(env.project().join("deep/er"))).expect(0);
     assert!(run.stderr.contains("2 ran"), "{}", run.text());
-    env.write("other.yaml", "airtight: 1\nname: other\nsteps:\n  s: { uses: ./script.wasm, function: nothing }\n");
+    env.write(
+        "other.yaml",
+        "airtight: 1\nname: other\nsteps:\n  s: { uses: ./script.wasm, function: nothing }\n",
+    );
     let other = env.run(&["run", "--file", "other.yaml"]).expect(0);
     assert!(other.stderr.contains("1 ran"), "{}", other.text());
 }
@@ -157,7 +198,8 @@ fn the_store_is_where_it_is_said_to_be() {
     env.finish(command.env("AIRTIGHT_STORE", &by_variable)).expect(0);
     assert!(by_variable.is_dir());
     let mut command = env.command(&["run", "--store", by_argument.to_str().unwrap()]);
-    env.finish(command.env("AIRTIGHT_STORE", env.root().join("unused"))).expect(0);
+    env.finish(command.env("AIRTIGHT_STORE", env.root().join("unused")))
+        .expect(0);
     assert!(by_argument.is_dir() && !env.root().join("unused").exists());
     let mut command = env.command(&["run"]);
     let nowhere = env.finish(command.env_remove("HOME").env_remove("XDG_STATE_HOME"));

@@ -29,14 +29,21 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
-        if path.is_dir() { all.extend(files(&path)) } else { all.push(path) }
+        if path.is_dir() {
+            all.extend(files(&path))
+        } else {
+            all.push(path)
+        }
     }
     all
 }
 
 /// The files that hold blobs.
 fn blobs(env: &TestEnv) -> Vec<PathBuf> {
-    let all: Vec<PathBuf> = ["packs", "objects"].iter().flat_map(|folder| files(&store(env).join(folder))).collect();
+    let all: Vec<PathBuf> = ["packs", "objects"]
+        .iter()
+        .flat_map(|folder| files(&store(env).join(folder)))
+        .collect();
     assert!(!all.is_empty(), "the store has no blobs in {}", store(env).display());
     all
 }
@@ -51,6 +58,9 @@ fn assert_recovers(env: &TestEnv, what: &str) {
     assert_eq!(outcome(&run, "use"), "succeeded", "{what}");
     assert_eq!(env.read("dist/copy"), "some text", "{what}");
     assert_eq!(fs::read(env.project().join("dist/large")).unwrap(), large, "{what}");
+    // What no one needed again is found now, set aside, and not found twice.
+    let found = env.run(&["cache", "verify"]);
+    assert!(matches!(found.code, Some(0 | 4)), "{}", found.text());
     env.run(&["cache", "verify"]).expect(0);
 }
 
@@ -73,7 +83,12 @@ fn a_blob_that_was_cut_short_or_removed_is_made_again() {
     let env = made();
     for path in blobs(&env) {
         let length = fs::metadata(&path).unwrap().len();
-        fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length / 2).unwrap();
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&path)
+            .unwrap()
+            .set_len(length / 2)
+            .unwrap();
     }
     assert_recovers(&env, "cut short");
     for path in blobs(&env) {
@@ -94,7 +109,10 @@ fn verify_finds_what_was_altered() {
     }
     let found = env.run(&["cache", "verify"]);
     let said = found.text();
-    assert!(said.contains("altered") || said.contains("set aside") || found.code != Some(0), "{said}");
+    assert!(
+        said.contains("altered") || said.contains("set aside") || found.code != Some(0),
+        "{said}"
+    );
     assert_recovers(&env, "altered and verified");
 }
 
@@ -102,11 +120,21 @@ fn verify_finds_what_was_altered() {
 #[test]
 fn a_lost_or_damaged_index_costs_work_only() {
     let env = made();
-    for path in files(&store(&env)).into_iter().filter(|path| path.to_string_lossy().contains("index.db")) {
-        fs::write(path, "this is not a database, and long enough to be taken for one".repeat(100)).unwrap();
+    for path in files(&store(&env))
+        .into_iter()
+        .filter(|path| path.to_string_lossy().contains("index.db"))
+    {
+        fs::write(
+            path,
+            "this is not a database, and long enough to be taken for one".repeat(100),
+        )
+        .unwrap();
     }
     assert_recovers(&env, "damaged index");
-    for path in files(&store(&env)).into_iter().filter(|path| path.to_string_lossy().contains("index.db")) {
+    for path in files(&store(&env))
+        .into_iter()
+        .filter(|path| path.to_string_lossy().contains("index.db"))
+    {
         fs::remove_file(path).unwrap();
     }
     assert_recovers(&env, "no index");
@@ -117,7 +145,11 @@ fn a_store_of_a_newer_version_is_left_alone() {
     let env = made();
     fs::write(store(&env).join("version"), "airtight-store 99\n").unwrap();
     let refused = env.run(&["run"]).expect(4);
-    assert!(refused.stderr.contains("error[S0006]") && refused.stderr.contains("--store"), "{}", refused.text());
+    assert!(
+        refused.stderr.contains("error[S0006]") && refused.stderr.contains("--store"),
+        "{}",
+        refused.text()
+    );
 }
 
 #[test]
@@ -125,7 +157,11 @@ fn a_folder_that_is_no_store_is_left_alone() {
     let env = pipeline(&["script"], TEXT);
     env.write("precious/letter.txt", "mine");
     let refused = env.run(&["run", "--store", "precious"]).expect(4);
-    assert!(refused.stderr.contains("error[S0007]") && refused.stderr.contains("not a store"), "{}", refused.text());
+    assert!(
+        refused.stderr.contains("error[S0007]") && refused.stderr.contains("not a store"),
+        "{}",
+        refused.text()
+    );
     assert_eq!(files(&env.project().join("precious")).len(), 1);
 }
 
@@ -135,7 +171,11 @@ fn a_store_that_is_a_file_or_cannot_be_made_is_an_error_with_its_path() {
     env.write("file", "in the way");
     for path in ["file", "file/below", "/proc/store"] {
         let refused = env.run(&["run", "--store", path]).expect(4);
-        assert!(refused.stderr.contains("error[S00") && refused.stderr.contains(path), "{}", refused.text());
+        assert!(
+            refused.stderr.contains("error[S00") && refused.stderr.contains(path),
+            "{}",
+            refused.text()
+        );
     }
 }
 
@@ -181,9 +221,13 @@ fn a_store_that_is_read_only_answers_hits_and_refuses_the_rest() {
 #[test]
 fn a_sweep_beside_a_run_waits_or_says_that_the_store_is_in_use() {
     let env = pipeline(&["script"], &format!("{TEXT}\n"));
-    env.write("slow.yaml", "airtight: 1\nname: slow\nsteps:\n  s: { uses: ./script.wasm, with: { ops: [ spin ] } }\n");
+    env.write(
+        "slow.yaml",
+        "airtight: 1\nname: slow\nsteps:\n  s: { uses: ./script.wasm, with: { ops: [ spin ] } }\n",
+    );
     run(&env, 0);
-    let mut process = airtight_testkit::Process::start(&mut env.command(&["run", "--file", "slow.yaml", "--format", "json"]));
+    let mut process =
+        airtight_testkit::Process::start(&mut env.command(&["run", "--file", "slow.yaml", "--format", "json"]));
     process.wait_for(|line| line.contains("\"step-started\""));
     let swept = env.run(&["cache", "sweep", "--keep", "0"]);
     assert!(matches!(swept.code, Some(0 | 4)), "{}", swept.text());

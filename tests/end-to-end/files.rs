@@ -5,23 +5,26 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use airtight_testkit::{TestEnv, assert_golden, component};
+use airtight_testkit::{TestEnv, assert_golden};
 
 use crate::{outcome, pipeline, transcript};
 
 /// The functions of the guest, one a case.
 fn cases() -> Vec<String> {
-    let env = crate::project(&[]);
-    let guest = component("fs");
-    let run = env.run(&["inspect", "--format", "json", guest.to_str().unwrap()]).expect(0);
+    let env = crate::project(&["fs"]);
+    let run = env.run(&["inspect", "--format", "json", "fs.wasm"]).expect(0);
     let summary: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
     let functions = summary["functions"].as_array().unwrap().iter();
-    functions.map(|function| function["name"].as_str().unwrap().to_owned()).collect()
+    functions
+        .map(|function| function["name"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// A project with a step for each case, over a tree with everything in it that a source may hold.
 fn every_case(cases: &[String]) -> TestEnv {
-    let mut text = "sources:\n  tree: { path: tree }\n  nested: { path: tree/folder }\n  one: { path: one.txt }\nsteps:\n".to_owned();
+    let mut text =
+        "sources:\n  tree: { path: tree }\n  nested: { path: tree/folder }\n  one: { path: one.txt }\nsteps:\n"
+            .to_owned();
     let mounts = "{ /in: tree, /work: { source: tree, writable: true }, /mnt/deep/nested: nested, /one.txt: one }";
     for case in cases {
         text += &format!("  {case}: {{ uses: ./fs.wasm, function: {case}, mounts: {mounts} }}\n");
@@ -48,7 +51,9 @@ fn every_case(cases: &[String]) -> TestEnv {
 }
 
 fn golden(case: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/end-to-end/golden/files").join(format!("{case}.txt"))
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/end-to-end/golden/files")
+        .join(format!("{case}.txt"))
 }
 
 // What a guest sees is the same on every run, whoever runs it and wherever: and it is what is written down here.
@@ -61,7 +66,11 @@ fn every_case_gives_its_golden_transcript_in_two_places_for_two_users() {
     let mut command = second.command(&["run", "--format", "json", "--no-cache", "--keep-going", "--jobs", "1"]);
     let home = second.root().join("another user");
     std::fs::create_dir(&home).unwrap();
-    command.env("HOME", home).env("TZ", "Pacific/Auckland").env("LANG", "tr_TR.UTF-8").env("USER", "other");
+    command
+        .env("HOME", home)
+        .env("TZ", "Pacific/Auckland")
+        .env("LANG", "tr_TR.UTF-8")
+        .env("USER", "other");
     let again = second.finish(&mut command);
     for case in &cases {
         assert_eq!(outcome(&run, case), "succeeded", "{case}\n{}", run.text());
@@ -76,7 +85,9 @@ fn every_case_gives_its_golden_transcript_in_two_places_for_two_users() {
 fn every_method_of_the_interface_has_a_case_of_its_name() {
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit/deps/filesystem.wit");
     let wit = std::fs::read_to_string(wit).unwrap();
-    let functions = wit.lines().filter_map(|line| line.trim().split_once(": func(").map(|(name, _)| name.to_owned()));
+    let functions = wit
+        .lines()
+        .filter_map(|line| line.trim().split_once(": func(").map(|(name, _)| name.to_owned()));
     let methods: BTreeSet<String> = functions.collect();
     let cases: BTreeSet<String> = cases().into_iter().collect();
     assert!(methods.len() >= 30, "the interface was not read: {methods:?}");

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 mod bad_input;
-mod cancel;
 mod caching;
+mod cancel;
 mod commands;
 mod damage;
 mod files;
@@ -58,6 +58,11 @@ fn outcome(run: &Run, step: &str) -> String {
 #[track_caller]
 fn transcript(run: &Run, step: &str) -> String {
     let end = run.step(step);
-    let lines = end["result"].as_array().unwrap_or_else(|| panic!("`{step}` has no transcript: {end:#}"));
-    lines.iter().map(|line| format!("{}\n", line.as_str().expect("a line is a text"))).collect()
+    let lines = end["result"]
+        .as_array()
+        .unwrap_or_else(|| panic!("`{step}` has no transcript: {end:#}"));
+    lines
+        .iter()
+        .map(|line| format!("{}\n", line.as_str().expect("a line is a text")))
+        .collect()
 }

@@ -53,11 +53,25 @@ fn exports_are_the_only_writes_to_the_users_tree() {
     };
     let mut expected = files();
     run(&env, 0);
-    expected.extend(["bin/tool", "dist/file.txt", "dist/folder/a.txt", "dist/folder/inner/b.txt"].map(str::to_owned));
+    expected.extend(
+        [
+            "bin/tool",
+            "dist/file.txt",
+            "dist/folder/a.txt",
+            "dist/folder/inner/b.txt",
+        ]
+        .map(str::to_owned),
+    );
     expected.sort();
     assert_eq!(files(), expected);
     assert_eq!(env.read("dist/folder/inner/b.txt"), "beta");
-    let mode = |path: &str| std::fs::metadata(env.project().join(path)).unwrap().permissions().mode() & 0o111;
+    let mode = |path: &str| {
+        std::fs::metadata(env.project().join(path))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o111
+    };
     assert_ne!(mode("bin/tool"), 0, "a marked file is executable");
     assert_eq!(mode("dist/file.txt"), 0);
 }
@@ -67,11 +81,16 @@ fn exports_are_the_only_writes_to_the_users_tree() {
 fn an_export_is_exactly_the_output() {
     let env = make();
     run(&env, 0);
-    env.write("dist/folder/stale.txt", "left over").write("dist/file.txt", "edited by hand");
+    env.write("dist/folder/stale.txt", "left over")
+        .write("dist/file.txt", "edited by hand");
     let again = run(&env, 0);
     assert!(!env.project().join("dist/folder/stale.txt").exists());
     assert_eq!(env.read("dist/file.txt"), "one file");
-    let exported: Vec<Json> = again.events().into_iter().filter(|event| event["event"] == "exported").collect();
+    let exported: Vec<Json> = again
+        .events()
+        .into_iter()
+        .filter(|event| event["event"] == "exported")
+        .collect();
     assert_eq!(exported.len(), 3, "{exported:#?}");
     let tool = exported.iter().find(|event| event["to"] == "bin/tool").unwrap();
     assert_eq!(tool["unchanged"], true);
@@ -87,7 +106,12 @@ fn artifacts_can_be_listed_fetched_and_printed() {
     }
     let folder = env.run(&["artifact", "ls", "make.folder"]).expect(0).stdout;
     assert!(folder.contains("a.txt") && folder.contains("inner"), "{folder}");
-    assert_eq!(env.run(&["artifact", "cat", "make.folder/inner/b.txt"]).expect(0).stdout, "beta");
+    assert_eq!(
+        env.run(&["artifact", "cat", "make.folder/inner/b.txt"])
+            .expect(0)
+            .stdout,
+        "beta"
+    );
     env.run(&["artifact", "get", "make.folder", "copy"]).expect(0);
     assert_eq!(env.read("copy/inner/b.txt"), "beta");
     env.run(&["artifact", "get", "make.folder/a.txt", "a.txt"]).expect(0);
@@ -113,7 +137,10 @@ fn events_have_their_documented_form() {
     let env = make();
     let run = run(&env, 0);
     let events = run.events();
-    assert!(events.iter().all(|event| event["v"] == 1 && event["event"].is_string()), "{events:#?}");
+    assert!(
+        events.iter().all(|event| event["v"] == 1 && event["event"].is_string()),
+        "{events:#?}"
+    );
     assert_eq!(events[0]["event"], "run-started");
     assert_eq!(events.last().unwrap()["event"], "run-finished");
     let end = run.step("make");
@@ -130,9 +157,15 @@ fn events_have_their_documented_form() {
     }
     let digests = end["outputs"].as_object().unwrap();
     assert_eq!(digests.keys().collect::<Vec<_>>(), ["file", "folder"]);
-    assert!(digests.values().all(|digest| digest.as_str().unwrap().len() >= 64), "{digests:?}");
+    assert!(
+        digests.values().all(|digest| digest.as_str().unwrap().len() >= 64),
+        "{digests:?}"
+    );
     let last = events.last().unwrap();
-    assert_eq!((&last["steps"], &last["ran"], &last["success"]), (&2.into(), &2.into(), &true.into()));
+    assert_eq!(
+        (&last["steps"], &last["ran"], &last["success"]),
+        (&2.into(), &2.into(), &true.into())
+    );
     assert_eq!(run.stderr, "", "with events there is nothing else to say");
 }
 
@@ -142,7 +175,10 @@ fn elements(xml: &str) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let mut rest = xml.split_once("?>").expect("there is a declaration").1;
     while let Some((text, after)) = rest.split_once('<') {
-        assert!(!text.contains('>') && !text.contains('\u{0}') && !text.contains('\u{1b}'), "{text:?}");
+        assert!(
+            !text.contains('>') && !text.contains('\u{0}') && !text.contains('\u{1b}'),
+            "{text:?}"
+        );
         let (tag, after) = after.split_once('>').expect("a tag ends");
         rest = after;
         if let Some(name) = tag.strip_prefix('/') {
@@ -167,19 +203,38 @@ fn a_junit_report_has_the_steps_and_their_test_cases_and_a_second_run_has_the_sa
         skipped: { uses: ./script.wasm, function: nothing, after: [ bad ] }\n";
     let env = pipeline(&["script"], text);
     let report = || {
-        env.run(&["run", "--keep-going", "--report", "junit=reports/junit.xml"]).expect(1);
+        env.run(&["run", "--keep-going", "--report", "junit=reports/junit.xml"])
+            .expect(1);
         elements(&env.read("reports/junit.xml"))
     };
     let first = report();
-    let named = |name: &str| first.iter().filter(|(tag, _)| tag == name).map(|(_, rest)| rest.as_str()).collect::<Vec<_>>();
+    let named = |name: &str| {
+        first
+            .iter()
+            .filter(|(tag, _)| tag == name)
+            .map(|(_, rest)| rest.as_str())
+            .collect::<Vec<_>>()
+    };
     assert_eq!(first[0].0, "testsuites");
     let suites = named("testsuite");
     assert_eq!(suites.len(), 3, "{suites:?}");
-    assert!(suites[0].contains(r#"tests="3" failures="1" errors="0" skipped="1""#), "{suites:?}");
-    assert!(suites.iter().any(|suite| suite.contains("bad: suite &lt;&amp;&gt;")), "{suites:?}");
+    assert!(
+        suites[0].contains(r#"tests="3" failures="1" errors="0" skipped="1""#),
+        "{suites:?}"
+    );
+    assert!(
+        suites.iter().any(|suite| suite.contains("bad: suite &lt;&amp;&gt;")),
+        "{suites:?}"
+    );
     assert_eq!(named("testcase").len(), 3 + 2 + 3);
     assert_eq!((named("failure").len(), named("skipped").len()), (2, 3));
-    assert!(named("testcase").iter().any(|case| case.contains("file=\"/src/a.txt\"")), "{:?}", named("testcase"));
+    assert!(
+        named("testcase")
+            .iter()
+            .any(|case| case.contains("file=\"/src/a.txt\"")),
+        "{:?}",
+        named("testcase")
+    );
     let without_times = |all: &[(String, String)]| -> Vec<String> {
         let cut = |(tag, rest): &(String, String)| format!("{tag} {}", rest.split(" time=").next().unwrap());
         all.iter().map(cut).collect()

@@ -56,7 +56,10 @@ fn a_sleep_of_a_day_is_over_at_once() {
     let began = std::time::Instant::now();
     assert_twice("sleep-a-day", "86400 s on one clock, 86400 s on the other\n");
     assert_twice("sleep-by-std", "3600 s\n");
-    assert!(began.elapsed() < std::time::Duration::from_secs(600), "someone slept for real");
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(600),
+        "someone slept for real"
+    );
 }
 
 // A guest that asks again and again sees the time pass, and always at the same reading.
@@ -68,7 +71,10 @@ fn asking_for_a_timer_again_and_again_comes_to_an_end() {
 // The clocks start at constants and rise with each reading.
 #[test]
 fn the_clocks_start_at_the_same_instant_and_rise() {
-    assert_twice("wall-clock", "946684800.000000000\n946684800.000001000\nresolution: 0.000001000\n");
+    assert_twice(
+        "wall-clock",
+        "946684800.000000000\n946684800.000001000\nresolution: 0.000001000\n",
+    );
     let (_, first) = once("instants", "");
     let (_, second) = once("instants", "");
     assert_eq!(first, second);

@@ -48,12 +48,22 @@ fn a_value_of_every_type_goes_in_and_comes_out_as_it_was() {
     });
     assert_eq!(result[1], expected);
     let seen = result[0].as_str().unwrap();
-    for part in ["truth: true", "large: -9007199254740993", "Colour::Green", "READ | ", "Polygon", "Err(\"broken\")"] {
+    for part in [
+        "truth: true",
+        "large: -9007199254740993",
+        "Colour::Green",
+        "READ | ",
+        "Polygon",
+        "Err(\"broken\")",
+    ] {
         assert!(seen.contains(part), "the guest did not see {part}: {seen}");
     }
     // From the cache it is the same value.
     let again = run(&env, 0);
-    assert_eq!((cache(&again, "s").as_str(), &again.step("s")["result"]), ("full", &result));
+    assert_eq!(
+        (cache(&again, "s").as_str(), &again.step("s")["result"]),
+        ("full", &result)
+    );
 }
 
 #[test]
@@ -77,7 +87,7 @@ fn values_are_never_evaluated_again() {
 #[test]
 fn a_command_sees_what_the_file_says_and_nothing_of_the_host() {
     let text = "sources: { tree: { path: tree } }\nsteps:\n  \
-        s: { uses: ./command.wasm, args: [ \"env NAME\", \"env HOME\", \"env PATH\", stdin, cwd, \"list /\", \"read a.txt\" ], env: { NAME: value }, stdin: \"some input\", cwd: /src, mounts: { /src: tree } }\n";
+        s: { uses: ./command.wasm, args: [ \"env NAME\", \"env HOME\", \"env PATH\", stdin, \"list /\", \"read /src/a.txt\" ], env: { NAME: value }, stdin: \"some input\", mounts: { /src: tree } }\n";
     let env = pipeline(&["command"], text);
     env.write("tree/a.txt", "alpha\n");
     let run = run(&env, 0);
@@ -88,8 +98,31 @@ fn a_command_sees_what_the_file_says_and_nothing_of_the_host() {
         .map(|event| event["text"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(lines[0], "env NAME: value");
-    assert!(lines[1].starts_with("env HOME: error") && lines[2].starts_with("env PATH: error"), "{lines:#?}");
-    assert_eq!(lines[3..], ["stdin: \"some input\"", "cwd: /src", "list /: out src tmp", "read a.txt: \"alpha\\n\""]);
+    assert!(
+        lines[1].starts_with("env HOME: error") && lines[2].starts_with("env PATH: error"),
+        "{lines:#?}"
+    );
+    assert_eq!(
+        lines[3..],
+        [
+            "stdin: \"some input\"",
+            "list /: out src tmp",
+            "read /src/a.txt: \"alpha\\n\""
+        ]
+    );
+}
+
+// What WASI says of a program's surroundings is what the file says; C libraries make of the folder what they like.
+#[test]
+fn a_function_sees_the_surroundings_that_the_file_gives_it() {
+    let text = "steps:\n  s: { uses: ./script.wasm, function: surroundings, env: { B: \"2\", A: \"1\" }, cwd: /tmp }\n  \
+        bare: { uses: ./script.wasm, function: surroundings }\n";
+    let env = pipeline(&["script"], text);
+    let run = run(&env, 0);
+    let folder = |step: &str| run.step(step)["result"]["folder"].clone();
+    assert_eq!((folder("s"), folder("bare")), (json!("/tmp"), json!("/")));
+    assert_eq!(run.step("s")["result"]["environment"], json!([["B", "2"], ["A", "1"]]));
+    assert_eq!(run.step("bare")["result"]["environment"], json!([]));
 }
 
 // A preview-1 module and a component of the same program do the same.
@@ -100,14 +133,25 @@ fn a_preview_1_module_does_what_the_component_does() {
             "  {name}: {{ uses: ./{name}.wasm, args: [ \"walk /src\", \"read /src/a.txt\", \"write /out/x text\", \"rename /out/x /out/y\", \"stat /out/y\", \"read /none\", time, \"sleep 5\", stdin, \"env A\", cwd ], env: {{ A: b }}, stdin: in, cwd: /src, mounts: {{ /src: tree }}, outputs: {{ y: /out/y }} }}\n"
         )
     };
-    let env = pipeline(&[], &format!("sources: {{ tree: {{ path: tree }} }}\nsteps:\n{}{}", step("new"), step("old")));
+    let env = pipeline(
+        &[],
+        &format!(
+            "sources: {{ tree: {{ path: tree }} }}\nsteps:\n{}{}",
+            step("new"),
+            step("old")
+        ),
+    );
     env.write("tree/a.txt", "alpha\n").write("tree/folder/b.txt", "beta\n");
     env.copy(&airtight_testkit::component("command"), "new.wasm");
     env.copy(&airtight_testkit::preview1_module("command"), "old.wasm");
     let run = run(&env, 0);
     let said = |step: &str| -> Vec<serde_json::Value> {
         let events = run.events();
-        events.iter().filter(|event| event["event"] == "step-output" && event["step"] == step).map(|event| event["text"].clone()).collect()
+        events
+            .iter()
+            .filter(|event| event["event"] == "step-output" && event["step"] == step)
+            .map(|event| event["text"].clone())
+            .collect()
     };
     assert_eq!(said("new"), said("old"));
     assert!(said("new").len() >= 11, "{:#?}", said("new"));

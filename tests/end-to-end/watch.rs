@@ -29,7 +29,10 @@ fn an_edit_of_a_source_or_of_the_pipeline_runs_what_it_touches_again() {
 
     // A mistake is told, and the watch goes on.
     let good = env.read("airtight.yaml");
-    env.write("airtight.yaml", good.replace("uses: ./script.wasm, with", "usez: ./script.wasm, with"));
+    env.write(
+        "airtight.yaml",
+        good.replace("uses: ./script.wasm, with", "usez: ./script.wasm, with"),
+    );
     process.wait_for(|line| line.contains("usez"));
     process.wait_for(|line| line.contains("watching"));
     env.write("airtight.yaml", good.replace("read /src/b.txt", "stat /src/b.txt"));

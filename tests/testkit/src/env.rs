@@ -14,7 +14,6 @@ pub struct TestEnv {
 }
 
 /// What a run of the program printed, and how it ended.
-#[must_use = "snapshot the run or assert on it"]
 #[derive(Debug, Clone)]
 pub struct Run {
     /// The exit code; none if a signal ended it.
@@ -50,7 +49,10 @@ impl Run {
     #[track_caller]
     pub fn step(&self, name: &str) -> serde_json::Value {
         let is = |event: &serde_json::Value| event["event"] == "step-finished" && event["step"] == name;
-        self.events().into_iter().find(is).unwrap_or_else(|| panic!("`{name}` did not end\n{}", self.text()))
+        self.events()
+            .into_iter()
+            .find(is)
+            .unwrap_or_else(|| panic!("`{name}` did not end\n{}", self.text()))
     }
 }
 
@@ -61,7 +63,11 @@ impl TestEnv {
         for folder in ["project", "home"] {
             fs::create_dir(root.path().join(folder)).expect("a folder can be made");
         }
-        Self { root, program: program.into(), state: None }
+        Self {
+            root,
+            program: program.into(),
+            state: None,
+        }
     }
 
     /// Shares native code with other tests, so that a guest is compiled once for all of them.
@@ -106,7 +112,9 @@ impl TestEnv {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(self.project()).env_clear();
-        command.env("HOME", self.root.path().join("home")).env("PATH", "/usr/bin:/bin");
+        command
+            .env("HOME", self.root.path().join("home"))
+            .env("PATH", "/usr/bin:/bin");
         if let Some(state) = &self.state {
             command.env("XDG_STATE_HOME", state);
         }
@@ -115,11 +123,13 @@ impl TestEnv {
     }
 
     /// Runs the program to its end.
+    #[must_use = "snapshot the run or assert on it"]
     pub fn run(&self, arguments: &[&str]) -> Run {
         self.finish(&mut self.command(arguments))
     }
 
     /// Runs a command of [`TestEnv::command`] to its end.
+    #[must_use = "snapshot the run or assert on it"]
     pub fn finish(&self, command: &mut Command) -> Run {
         let output = command.output().expect("the program can be started");
         Run {
@@ -133,13 +143,17 @@ impl TestEnv {
     fn normal(&self, bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes).into_owned();
         let real = self.root.path().canonicalize().expect("the folder is there");
-        text.replace(&*real.to_string_lossy(), "[ROOT]").replace(&*self.root.path().to_string_lossy(), "[ROOT]")
+        text.replace(&*real.to_string_lossy(), "[ROOT]")
+            .replace(&*self.root.path().to_string_lossy(), "[ROOT]")
     }
 
     /// Replaces what differs from run to run: durations, and digests longer than eleven digits.
     pub fn steady(text: &str) -> String {
         let mut out = String::with_capacity(text.len());
-        for (i, word) in text.split_inclusive(|c: char| c.is_whitespace() || matches!(c, ',' | '"' | '`' | '(' | ')')).enumerate() {
+        for (i, word) in text
+            .split_inclusive(|c: char| c.is_whitespace() || matches!(c, ',' | '"' | '`' | '(' | ')'))
+            .enumerate()
+        {
             let _ = i;
             let end = word.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, ',' | '"' | '`' | '(' | ')'));
             let hex = end.len() >= 12 && end.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -150,7 +164,7 @@ impl TestEnv {
                 out.push_str(word);
             }
         }
-        durations(&out)
+        out.split_inclusive('\n').map(durations).collect()
     }
 }
 
@@ -160,7 +174,9 @@ fn durations(text: &str) -> String {
     let mut out: Vec<String> = Vec::new();
     let mut i = 0;
     while i < words.len() {
-        let unit = words.get(i + 1).map(|unit| unit.trim_end_matches(|c: char| !c.is_alphabetic()));
+        let unit = words
+            .get(i + 1)
+            .map(|unit| unit.trim_end_matches(|c: char| !c.is_alphabetic()));
         let number = !words[i].is_empty() && words[i].trim_start_matches(['(', '[']).parse::<f64>().is_ok();
         match unit {
             Some(unit @ ("ms" | "s" | "µs")) if number => {

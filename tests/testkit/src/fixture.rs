@@ -7,9 +7,13 @@ use xtask::guest::{Guest, fixtures};
 
 fn find(name: &str, target: &str) -> PathBuf {
     static GUESTS: OnceLock<Vec<Guest>> = OnceLock::new();
-    let guests = GUESTS.get_or_init(|| fixtures().unwrap_or_else(|error| panic!("the guests cannot be built: {error}")));
+    let guests =
+        GUESTS.get_or_init(|| fixtures().unwrap_or_else(|error| panic!("the guests cannot be built: {error}")));
     let guest = guests.iter().find(|guest| guest.name == name && guest.target == target);
-    guest.unwrap_or_else(|| panic!("there is no guest `{name}` for {target}")).wasm.clone()
+    guest
+        .unwrap_or_else(|| panic!("there is no guest `{name}` for {target}"))
+        .wasm
+        .clone()
 }
 
 /// The component that the guest `name` was built as.

@@ -16,7 +16,11 @@ pub fn assert_golden(file: &Path, actual: &str) {
     }
     let expected = fs::read_to_string(file).unwrap_or_default();
     if expected != actual {
-        panic!("{} differs (INSTA_UPDATE=always writes it anew)\n{}", file.display(), difference(&expected, actual));
+        panic!(
+            "{} differs (INSTA_UPDATE=always writes it anew)\n{}",
+            file.display(),
+            difference(&expected, actual)
+        );
     }
 }
 
@@ -25,7 +29,16 @@ fn difference(expected: &str, actual: &str) -> String {
     const SHOWN: usize = 12;
     let same = expected.lines().zip(actual.lines()).take_while(|(a, b)| a == b).count();
     let side = |sign: &str, text: &str| -> String {
-        text.lines().skip(same).take(SHOWN).map(|line| format!("{sign} {line}\n")).collect()
+        text.lines()
+            .skip(same)
+            .take(SHOWN)
+            .map(|line| format!("{sign} {line}\n"))
+            .collect()
     };
-    format!("from line {} on:\n{}{}", same + 1, side("-", expected), side("+", actual))
+    format!(
+        "from line {} on:\n{}{}",
+        same + 1,
+        side("-", expected),
+        side("+", actual)
+    )
 }

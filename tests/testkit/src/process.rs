@@ -55,7 +55,11 @@ impl Process {
         let (sender, lines) = channel();
         read_lines(child.stdout.take().expect("it is piped"), sender.clone());
         read_lines(child.stderr.take().expect("it is piped"), sender);
-        Self { child, lines, seen: Vec::new() }
+        Self {
+            child,
+            lines,
+            seen: Vec::new(),
+        }
     }
 
     /// Waits for a line that fits, from now on.
@@ -66,7 +70,10 @@ impl Process {
     pub fn wait_for(&mut self, fits: impl Fn(&str) -> bool) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => {
                     self.seen.push(line.clone());
                     if fits(&line) {
@@ -101,14 +108,21 @@ impl Process {
         let deadline = began + PATIENCE;
         // The streams close when the program ends; only then is there something to wait for.
         loop {
-            match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .lines
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok(line) => self.seen.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => panic!("it does not end\n{}", self.seen.join("\n")),
             }
         }
         let status: ExitStatus = self.child.wait().expect("the program was started");
-        End { code: status.code(), seen: std::mem::take(&mut self.seen), took: began.elapsed() }
+        End {
+            code: status.code(),
+            seen: std::mem::take(&mut self.seen),
+            took: began.elapsed(),
+        }
     }
 }
 
