@@ -59,11 +59,12 @@ impl Driver {
             match self.rewinds.get(blob).copied() {
                 Some(Rewind::Done(since)) if began < since => {}
                 Some(Rewind::Done(_)) => return Err(format!("blob {} was lost again after it was made", blob.short())),
-                Some(Rewind::Going(producer)) => {
+                Some(Rewind::Going(producer)) if step != Some(producer) => {
                     self.wait_for(step, producer);
                     waits = true;
                 }
-                None => match self.ledger.producer(given, blob, &*self.services.trees) {
+                // Nothing makes it yet, or this step does and is given the same bytes itself: what made those comes first.
+                None | Some(Rewind::Going(_)) => match self.ledger.producer(given, blob, &*self.services.trees) {
                     Some(Producer::Step(producer)) => {
                         self.make_again(producer, blob)?;
                         self.wait_for(step, producer);
