@@ -130,7 +130,7 @@ fn a_change_of_what_a_step_is_given_is_a_miss_with_its_reason() {
         ("print one", "print two", "argument"),
         ("A: \"1\"", "A: \"2\"", "variable"),
         ("A: \"2\" }", "A: \"2\" }, stdin: text", "input"),
-        ("stdin: text", "stdin: text, cwd: /tmp", "director"),
+        ("stdin: text", "stdin: text, cwd: /tmp", "cwd"),
     ] {
         env.write("airtight.yaml", env.read("airtight.yaml").replace(from, to));
         let explanation = env.run(&["explain", "s"]).expect(0).stdout;
