@@ -390,17 +390,12 @@ impl Finish<'_> {
 
     /// The verdict with what the guest could not know: faults of the host, struck bounds of the file system, refusals.
     fn judged(&mut self, verdict: Verdict) -> Verdict {
-        if let Some(fault) = &self.fault {
-            // A guest that swallowed the fault may succeed; what it made is then not kept.
-            let swallowed = verdict.outcome == Outcome::Succeeded;
-            return if swallowed {
-                verdict
-            } else {
-                Verdict::errored(fault.to_string())
-            };
-        }
         if matches!(verdict.outcome, Outcome::Cancelled | Outcome::TimedOut) {
             return verdict;
+        }
+        // A guest that swallowed the fault may believe that it succeeded; what it made of it is not believed.
+        if let Some(fault) = &self.fault {
+            return Verdict::errored(fault.to_string());
         }
         if let Some(struck) = self.state.fs.vfs.struck() {
             return Verdict::failed(struck.to_string()).with_help(struck_help(struck));
