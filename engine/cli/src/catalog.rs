@@ -7,8 +7,6 @@ use std::sync::Arc;
 use airtight_model::{BlobDigest, Catalog, CatalogError, ComponentSummary, Node, ResolvedComponent};
 use airtight_store::{IngestRequest, Store};
 
-use crate::failure::Failure;
-use crate::settings::shown;
 use crate::std_components;
 
 /// The largest component that is taken, in bytes.
@@ -29,19 +27,6 @@ impl FileCatalog {
         Self {
             root: root.to_owned(),
             store,
-        }
-    }
-
-    /// The path of a file below the root, as `uses:` writes it.
-    pub(crate) fn relative(&self, path: &str) -> Result<String, Failure> {
-        let file = self.root.join(path);
-        let inside = file.strip_prefix(&self.root).ok().and_then(Path::to_str);
-        match inside {
-            Some(inside) if !inside.is_empty() => Ok(format!("./{inside}")),
-            _ => Err(
-                Failure::user("C0001", format!("{} is not below {}", shown(&file), shown(&self.root)))
-                    .help("go to the folder that holds it and name it from there"),
-            ),
         }
     }
 

@@ -75,14 +75,18 @@ impl Ended {
     }
 
     fn of_load(error: &LoadError) -> Self {
-        let lost = if let LoadError::Store(error) = error {
-            error.lost_blob()
-        } else {
-            None
-        };
-        Self {
-            verdict: Box::new(Verdict::errored(error.to_string())),
-            lost,
+        let text = error.to_string();
+        match error {
+            LoadError::Store(cause) => Self {
+                verdict: Box::new(Verdict::errored(text)),
+                lost: cause.lost_blob(),
+            },
+            LoadError::Runtime(_) | LoadError::Panic(_) => Verdict::errored(text).into(),
+            // The component is what the pipeline names: it is at fault, not the machine.
+            LoadError::TooLarge | LoadError::Adapt(_) | LoadError::Compile(_) | LoadError::Link(_) => {
+                let help = "build the component again, or check it with `wasm-tools validate`".to_owned();
+                Verdict::failed(text).with_help(Some(help)).into()
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `airtight inspect`: what a component says of itself. Not here: the decoding (the sandbox).
 
+use std::path::{Path, PathBuf};
+
 use airtight_model::component::{ComponentKind, ComponentSummary, FunctionSignature, ResolvedComponent, WitType};
 use airtight_model::{Catalog, CatalogError};
 use serde_json::{Value as Json, json};
@@ -10,35 +12,50 @@ use crate::display::Paint;
 use crate::escape;
 use crate::failure::Failure;
 use crate::output;
+use crate::settings::shown;
 
 /// Prints a component's interface.
 pub(crate) fn inspect(context: &Context, args: &InspectArgs) -> Result<(), Failure> {
-    let catalog = context.catalog_at(&context.settings.folder)?;
-    let named = match args.component.as_str() {
-        std if std.starts_with("std/") => std.to_owned(),
-        path => catalog.relative(path)?,
-    };
-    let component = catalog.resolve(&named, "").map_err(|error| match error {
-        CatalogError::NotFound { message, nearest } => {
-            let failure = Failure::user("C0001", message);
-            match nearest.first() {
-                Some(nearest) => failure.help(format!("did you mean `{nearest}`?")),
-                None => failure,
+    let (folder, named) = place(&context.settings.folder, &args.component)?;
+    let component = context
+        .catalog_at(&folder)?
+        .resolve(&named, "")
+        .map_err(|error| match error {
+            CatalogError::NotFound { message, nearest } => {
+                let failure = Failure::user("C0001", message);
+                match nearest.first() {
+                    Some(nearest) => failure.help(format!("did you mean `{nearest}`?")),
+                    None => failure,
+                }
             }
-        }
-        CatalogError::Unusable { message, help } => {
-            let failure = Failure::pipeline("C0002", message);
-            match help {
-                Some(help) => failure.help(help),
-                None => failure,
+            CatalogError::Unusable { message, help } => {
+                let failure = Failure::pipeline("C0002", message);
+                match help {
+                    Some(help) => failure.help(help),
+                    None => failure,
+                }
             }
-        }
-    })?;
+        })?;
     let text = match args.format {
         Format::Json => format!("{}\n", as_json(&component)),
         Format::Text => as_text(&args.component, &component, Paint(context.settings.color_stdout)),
     };
     output::data(text.as_bytes()).map_err(Failure::closed_output)
+}
+
+/// The folder that a component is looked for in, and what `uses:` would say of it there.
+fn place(folder: &Path, component: &str) -> Result<(PathBuf, String), Failure> {
+    if component.starts_with("std/") {
+        return Ok((folder.to_owned(), component.to_owned()));
+    }
+    let path = folder.join(component);
+    match (path.parent(), path.file_name().and_then(|name| name.to_str())) {
+        (Some(parent), Some(name)) => Ok((parent.to_owned(), format!("./{name}"))),
+        _ => Err(
+            Failure::user("C0001", format!("{} is not the path of a component", shown(&path)))
+                .help("name a `.wasm` file, or a standard component such as `std/archive`"),
+        ),
+    }
 }
 
 fn kind(summary: &ComponentSummary) -> &'static str {

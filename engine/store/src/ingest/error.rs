@@ -163,7 +163,8 @@ impl IngestError {
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Store(error) => error.help(),
-            Self::NotFound { .. } | Self::Glob { .. } => None,
+            Self::NotFound { .. } => Some("make it, or change `path:` to what is there".to_owned()),
+            Self::Glob { .. } => None,
             Self::Outside { .. } => Some("move the pipeline file to a folder that holds the source".to_owned()),
             Self::Changed { .. } => Some("run again when nothing writes to the source".to_owned()),
             Self::Unreadable { path, .. }
