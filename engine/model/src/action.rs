@@ -1,7 +1,7 @@
 //! Actions: all that determines a result, and the two keys made of it. One traversal feeds both the key and its
 //! explanation, so they cannot disagree. Not here: looking a key up.
 
-use crate::canonical::{Canonical, DecodeError, Decoder, Encoder, canonical_record};
+use crate::canonical::{Canonical, Encoder, canonical_document, canonical_record};
 use crate::id::{ActionKey, BlobDigest, StaticKey};
 use crate::step::{Invocation, Mount, OutputSpec, StepRequest};
 use crate::tree::Node;
@@ -212,27 +212,6 @@ impl Action {
         self.describe_mounts(&mut sink);
         sink
     }
-
-    const MAGIC: [u8; 4] = *b"ATac";
-    const VERSION: u8 = 1;
-
-    /// The bytes that are kept, so that a later miss can say what changed.
-    pub fn to_document(&self) -> Vec<u8> {
-        let mut out = Encoder::document(Self::MAGIC, Self::VERSION);
-        self.encode(&mut out);
-        out.finish()
-    }
-
-    /// Reads what [`Action::to_document`] wrote.
-    ///
-    /// # Errors
-    /// Any other bytes.
-    pub fn from_document(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut from = Decoder::document(bytes, Self::MAGIC, Self::VERSION)?;
-        let action = Self::decode(&mut from)?;
-        from.finish()?;
-        Ok(action)
-    }
 }
 
 canonical_record!(Mount { at, node, writable });
@@ -248,3 +227,4 @@ canonical_record!(Action {
     mounts,
     outputs,
 });
+canonical_document!(Action, *b"ATac", 1);

@@ -400,4 +400,29 @@ macro_rules! canonical_enum {
     };
 }
 
-pub(crate) use {canonical_enum, canonical_record};
+/// Gives a record the document that the store keeps of it: its magic and version, then its encoding.
+macro_rules! canonical_document {
+    ($name:ident, $magic:expr, $version:literal) => {
+        impl $name {
+            /// The bytes that are kept: the document with its magic and version.
+            pub fn to_document(&self) -> Vec<u8> {
+                let mut out = $crate::canonical::Encoder::document($magic, $version);
+                $crate::canonical::Canonical::encode(self, &mut out);
+                out.finish()
+            }
+
+            /// Reads what `to_document` wrote.
+            ///
+            /// # Errors
+            /// Any other bytes.
+            pub fn from_document(bytes: &[u8]) -> Result<Self, $crate::canonical::DecodeError> {
+                let mut from = $crate::canonical::Decoder::document(bytes, $magic, $version)?;
+                let value = $crate::canonical::Canonical::decode(&mut from)?;
+                from.finish()?;
+                Ok(value)
+            }
+        }
+    };
+}
+
+pub(crate) use {canonical_document, canonical_enum, canonical_record};

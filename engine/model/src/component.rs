@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::canonical::{Canonical, DecodeError, Decoder, Encoder, canonical_enum, canonical_record};
+use crate::canonical::{canonical_document, canonical_enum, canonical_record};
 use crate::id::BlobDigest;
 
 /// A type of the component model, as far as values can cross from a pipeline file.
@@ -223,29 +223,9 @@ canonical_record!(ComponentSummary {
     unknown_imports,
     producers,
 });
+canonical_document!(ComponentSummary, *b"ATcs", 1);
 
 impl ComponentSummary {
-    const MAGIC: [u8; 4] = *b"ATcs";
-    const VERSION: u8 = 1;
-
-    /// The bytes to keep.
-    pub fn to_document(&self) -> Vec<u8> {
-        let mut out = Encoder::document(Self::MAGIC, Self::VERSION);
-        self.encode(&mut out);
-        out.finish()
-    }
-
-    /// Reads what [`ComponentSummary::to_document`] wrote.
-    ///
-    /// # Errors
-    /// Any other bytes.
-    pub fn from_document(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut from = Decoder::document(bytes, Self::MAGIC, Self::VERSION)?;
-        let summary = Self::decode(&mut from)?;
-        from.finish()?;
-        Ok(summary)
-    }
-
     /// The functions named `name`, in whatever interface.
     pub fn functions_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a FunctionSignature> + 'a {
         self.functions.iter().filter(move |f| f.function.name == name)

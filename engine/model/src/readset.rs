@@ -1,6 +1,6 @@
 //! What a step observed of its mounts. Not here: how it is recorded (the sandbox) or evaluated (the store).
 
-use crate::canonical::{Canonical, DecodeError, Decoder, Encoder, canonical_enum, canonical_record};
+use crate::canonical::{canonical_document, canonical_enum, canonical_record};
 use crate::id::{BlobDigest, ListingDigest};
 use crate::tree::{Node, NodeKind};
 
@@ -49,26 +49,4 @@ pub struct ReadSet {
     pub observations: Vec<Observation>,
 }
 canonical_record!(ReadSet { observations });
-
-impl ReadSet {
-    const MAGIC: [u8; 4] = *b"ATrs";
-    const VERSION: u8 = 1;
-
-    /// The bytes that the store keeps.
-    pub fn to_document(&self) -> Vec<u8> {
-        let mut out = Encoder::document(Self::MAGIC, Self::VERSION);
-        self.encode(&mut out);
-        out.finish()
-    }
-
-    /// Reads what [`ReadSet::to_document`] wrote.
-    ///
-    /// # Errors
-    /// Any other bytes.
-    pub fn from_document(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut from = Decoder::document(bytes, Self::MAGIC, Self::VERSION)?;
-        let reads = Self::decode(&mut from)?;
-        from.finish()?;
-        Ok(reads)
-    }
-}
+canonical_document!(ReadSet, *b"ATrs", 1);

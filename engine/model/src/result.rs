@@ -1,6 +1,6 @@
 //! What is kept of an action that succeeded, and replayed by a hit. Not here: where it is kept.
 
-use crate::canonical::{Canonical, DecodeError, Decoder, Encoder, canonical_record};
+use crate::canonical::{canonical_document, canonical_record};
 use crate::id::BlobDigest;
 use crate::step::{Denial, LogLine, Report, Usage};
 use crate::tree::Node;
@@ -48,29 +48,9 @@ canonical_record!(ActionResult {
     denials,
     usage
 });
+canonical_document!(ActionResult, *b"ATar", 1);
 
 impl ActionResult {
-    const MAGIC: [u8; 4] = *b"ATar";
-    const VERSION: u8 = 1;
-
-    /// The bytes that the store keeps.
-    pub fn to_document(&self) -> Vec<u8> {
-        let mut out = Encoder::document(Self::MAGIC, Self::VERSION);
-        self.encode(&mut out);
-        out.finish()
-    }
-
-    /// Reads what [`ActionResult::to_document`] wrote.
-    ///
-    /// # Errors
-    /// Any other bytes.
-    pub fn from_document(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let mut from = Decoder::document(bytes, Self::MAGIC, Self::VERSION)?;
-        let result = Self::decode(&mut from)?;
-        from.finish()?;
-        Ok(result)
-    }
-
     /// The output named `name`.
     pub fn output(&self, name: &str) -> Option<&Node> {
         self.outputs
