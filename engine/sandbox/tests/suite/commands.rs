@@ -172,13 +172,13 @@ async fn a_component_with_a_foreign_import_is_an_error_and_not_a_crash() {
     );
     assert_eq!(summarize(&guest).unwrap().unknown_imports, ["test:guest/db"]);
     let report = host.run(&host.function(&guest, vec![])).await;
-    assert_eq!(report.outcome, Outcome::Errored);
+    assert_eq!(report.outcome, Outcome::Failed);
     assert!(report.cause.unwrap().contains("test:guest/db"));
     let ran = host
         .sandbox
         .run(&host.function(b"not wasm", vec![]), &host.control)
         .await;
-    assert_eq!(ran.report.outcome, Outcome::Errored);
+    assert_eq!(ran.report.outcome, Outcome::Failed);
 }
 
 // A blob that is gone is named, so that it can be made again.
