@@ -8,16 +8,21 @@ mod metadata;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The engine's crates, each with those that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 6] = [
+const MAY_IMPORT: [(&str, &[&str]); 7] = [
     ("airtight-model", &[]),
     ("airtight-pipeline", &["airtight-model"]),
     ("airtight-store", &["airtight-model"]),
-    ("airtight-sandbox", &["airtight-store", "airtight-model"]),
+    ("airtight-egress", &["airtight-model"]),
+    (
+        "airtight-sandbox",
+        &["airtight-egress", "airtight-store", "airtight-model"],
+    ),
     ("airtight-exec", &["airtight-store", "airtight-model"]),
     (
         "airtight-cli",
         &[
             "airtight-exec",
+            "airtight-egress",
             "airtight-sandbox",
             "airtight-pipeline",
             "airtight-store",

@@ -110,6 +110,7 @@ pub(crate) fn prepare(id: StepId, ledger: &mut Ledger, ports: Ports<'_>) -> Resu
     let outputs = step.outputs.iter().map(|x| OutputSpec {
         name: x.name.clone(),
         path: x.path.clone(),
+        pin: x.pin,
     });
     let request = StepRequest {
         component: component.digest,
@@ -119,6 +120,7 @@ pub(crate) fn prepare(id: StepId, ledger: &mut Ledger, ports: Ports<'_>) -> Resu
         env: env.collect::<Result<_, Refusal>>()?,
         cwd: step.cwd.clone(),
         clock_base: step.clock_base,
+        grants: step.grants.clone(),
         mounts,
         outputs: outputs.collect(),
         limits: step.limits,

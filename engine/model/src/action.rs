@@ -2,6 +2,7 @@
 //! explanation, so they cannot disagree. Not here: looking a key up.
 
 use crate::canonical::{Canonical, Encoder, canonical_document, canonical_record};
+use crate::grant::Grants;
 use crate::id::{ActionKey, BlobDigest, StaticKey};
 use crate::step::{Invocation, Mount, OutputSpec, StepRequest};
 use crate::tree::Node;
@@ -23,6 +24,7 @@ pub struct Action {
     fuel: Option<u64>,
     mounts: Vec<Mount>,
     outputs: Vec<OutputSpec>,
+    grants: Grants,
 }
 
 /// What the traversal of an action feeds: a key, an explanation, or both.
@@ -66,6 +68,7 @@ impl Action {
             clock_base,
             mounts,
             outputs,
+            grants,
             limits,
         } = request;
         // A struck limit ends the attempt and is never cached, so of the limits only fuel, which is counted, matters.
@@ -77,6 +80,14 @@ impl Action {
             log: _,
             handles: _,
             fuel,
+            tables: _,
+            stack: _,
+            name: _,
+            call: _,
+            random: _,
+            component: _,
+            compile_ms: _,
+            net: _,
         } = *limits;
         Self {
             component: *component,
@@ -89,6 +100,7 @@ impl Action {
             fuel,
             mounts: mounts.clone(),
             outputs: outputs.clone(),
+            grants: grants.clone(),
         }
     }
 
@@ -115,6 +127,7 @@ impl Action {
             fuel,
             mounts,
             outputs,
+            grants,
         } = self;
         sink.field("engine", &ENGINE_SEMANTICS.to_bytes(), &|| ENGINE_SEMANTICS.to_string());
         sink.field("component", component.as_bytes(), &|| component.to_string());
@@ -154,6 +167,14 @@ impl Action {
             sink.field(&format!("outputs.{}", output.name), &output.path.to_bytes(), &|| {
                 output.path.clone()
             });
+            if let Some(pin) = &output.pin {
+                sink.field(&format!("outputs.{}.pin", output.name), &pin.to_bytes(), &|| {
+                    pin.to_string()
+                });
+            }
+        }
+        if !grants.is_empty() {
+            describe_grants(grants, sink);
         }
     }
 
@@ -214,6 +235,32 @@ impl Action {
     }
 }
 
+fn describe_grants(grants: &Grants, sink: &mut dyn KeySink) {
+    let Grants {
+        http,
+        net,
+        secrets,
+        clock,
+        random,
+    } = grants;
+    for (i, grant) in http.iter().enumerate() {
+        sink.field(&format!("grants.http.{i}"), &grant.to_bytes(), &|| grant.to_string());
+    }
+    for (i, grant) in net.iter().enumerate() {
+        sink.field(&format!("grants.net.{i}"), &grant.to_bytes(), &|| grant.to_string());
+    }
+    for grant in secrets {
+        sink.field(&format!("grants.secrets.{}", grant.name), &grant.to_bytes(), &|| {
+            grant.to_string()
+        });
+    }
+    for (name, given) in [("clock", clock), ("random", random)] {
+        sink.field(&format!("grants.{name}"), &given.to_bytes(), &|| {
+            if *given { "real" } else { "none" }.to_owned()
+        });
+    }
+}
+
 canonical_record!(Mount { at, node, writable });
 canonical_record!(Action {
     component,
@@ -226,5 +273,6 @@ canonical_record!(Action {
     fuel,
     mounts,
     outputs,
+    grants,
 });
-canonical_document!(Action, *b"ATac", 1);
+canonical_document!(Action, *b"ATac", 2);

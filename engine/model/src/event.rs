@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use crate::step::{Class, Denial, LogLine, Outcome, Report, Usage};
+use crate::step::{Class, Denial, LogLine, Outcome, Report, Usage, Use};
 
 /// The version of the JSON form.
 pub const EVENT_VERSION: u32 = 1;
@@ -123,6 +123,16 @@ pub enum Event {
         /// What.
         #[serde(flatten)]
         denial: Denial,
+        /// Whether it is replayed from the cache.
+        cached: bool,
+    },
+    /// The guest used a grant.
+    StepUsed {
+        /// The step.
+        step: String,
+        /// What.
+        #[serde(rename = "use")]
+        used: Use,
         /// Whether it is replayed from the cache.
         cached: bool,
     },

@@ -7,6 +7,7 @@ pub mod canonical;
 pub mod component;
 pub mod diagnostic;
 pub mod event;
+pub mod grant;
 pub mod id;
 pub mod plan;
 pub mod readset;
@@ -23,10 +24,13 @@ pub use component::{
 };
 pub use diagnostic::{Diagnostic, Label, Severity, Span};
 pub use event::{CacheOutcome, Event};
+pub use grant::Grants;
 pub use id::{ActionKey, BlobDigest, RunId, SourceId, StaticKey, StepId, TreeDigest};
 pub use plan::Plan;
 pub use readset::{Fact, Observation, ReadSet};
 pub use result::{ActionResult, Captured};
-pub use step::{Class, Denial, Limits, Mount, Outcome, OutputSpec, StepReport, StepRequest, Usage};
+pub use step::{
+    Class, Denial, Limits, Mount, NetLimits, Outcome, OutputSpec, Pin, StepReport, StepRequest, Usage, Use,
+};
 pub use tree::{Node, NodeKind, Tree, TreeEntry};
 pub use value::Value;

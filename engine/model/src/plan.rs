@@ -7,8 +7,9 @@ use serde_json::Value as Json;
 
 use crate::component::{FunctionSignature, ResolvedComponent};
 use crate::diagnostic::Span;
+use crate::grant::Grants;
 use crate::id::{SourceId, StepId};
-use crate::step::{Class, Limits, Outcome};
+use crate::step::{Class, Limits, Outcome, Pin};
 
 /// The resolved graph.
 #[derive(Debug, Clone)]
@@ -25,6 +26,30 @@ pub struct Plan {
     pub inputs: serde_json::Map<String, Json>,
     /// The event that the run is for, or null.
     pub event: Json,
+    /// The secrets that selected steps use, in the order of the file.
+    pub secrets: Vec<PlannedSecret>,
+}
+
+/// Where the value of a secret comes from. The value itself is in no plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// A variable of the environment of `airtight`.
+    Env(String),
+    /// A file: absolute, relative to the pipeline file's folder, or below `~/`. One line end at its end is not part of it.
+    File(String),
+    /// The standard output of a program and its arguments, without one line end at its end.
+    Command(Vec<String>),
+}
+
+/// A declared secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedSecret {
+    /// Its name.
+    pub name: String,
+    /// Where its value comes from.
+    pub source: SecretSource,
+    /// Where the file says so.
+    pub span: Span,
 }
 
 /// A folder or file of the user's tree that becomes a tree before steps read it.
@@ -148,6 +173,8 @@ pub struct PlannedOutput {
     pub name: String,
     /// The absolute, normal path of the guest where it is taken from.
     pub path: String,
+    /// What it has to be.
+    pub pin: Option<Pin>,
     /// Where the file says so.
     pub span: Span,
 }
@@ -204,6 +231,8 @@ pub struct PlannedStep {
     pub mounts: Vec<PlannedMount>,
     /// Outputs, in the order of the file.
     pub outputs: Vec<PlannedOutput>,
+    /// What it is given beside its mounts.
+    pub grants: Grants,
     /// Bounds.
     pub limits: Limits,
     /// `if:`, where it needs results or outcomes; a condition that is known to be false is `Some("false")`.

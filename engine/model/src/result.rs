@@ -2,7 +2,7 @@
 
 use crate::canonical::{canonical_document, canonical_record};
 use crate::id::BlobDigest;
-use crate::step::{Denial, LogLine, Report, Usage};
+use crate::step::{Denial, LogLine, Report, Usage, Use};
 use crate::tree::Node;
 use crate::value::Value;
 
@@ -18,7 +18,7 @@ canonical_record!(Captured { blob, size });
 
 /// The result of an action.
 ///
-/// Stored as the document `ATar` version 1. See `docs/formats/action.md`.
+/// Stored as the document `ATar` version 2. See `docs/formats/action.md`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionResult {
     /// Outputs by name, in the order of the action.
@@ -35,6 +35,8 @@ pub struct ActionResult {
     pub reports: Vec<Report>,
     /// Refusals that the step lived with.
     pub denials: Vec<Denial>,
+    /// Which grants the step used.
+    pub uses: Vec<Use>,
     /// What the attempt that made it used.
     pub usage: Usage,
 }
@@ -46,9 +48,10 @@ canonical_record!(ActionResult {
     log,
     reports,
     denials,
+    uses,
     usage
 });
-canonical_document!(ActionResult, *b"ATar", 1);
+canonical_document!(ActionResult, *b"ATar", 2);
 
 impl ActionResult {
     /// The output named `name`.

@@ -3,7 +3,8 @@
 
 use crate::canonical::{canonical_enum, canonical_record};
 use crate::component::FunctionRef;
-use crate::id::BlobDigest;
+use crate::grant::Grants;
+use crate::id::{BlobDigest, TreeDigest};
 use crate::readset::ReadSet;
 use crate::result::Captured;
 use crate::tree::Node;
@@ -65,6 +66,42 @@ impl Class {
             Self::Effectful => "effectful",
         }
     }
+
+    /// The class of a step, and the reason as a sentence without a period. `pinned`: it declares outputs and every one
+    /// has a pin. `typed`: it returns a typed result.
+    pub fn of(grants: &Grants, pinned: bool, typed: bool) -> (Self, String) {
+        let effectful = |reason: String| (Self::Effectful, reason);
+        if grants.is_empty() {
+            return (Self::Pure, "it is given nothing but its mounts".to_owned());
+        }
+        if grants.clock {
+            return effectful("it is given the real time".to_owned());
+        }
+        if grants.random {
+            return effectful("it is given the operating system's randomness".to_owned());
+        }
+        if let Some(grant) = grants.net.first() {
+            return effectful(format!("it may open sockets: `{}`", grant.url()));
+        }
+        if let Some(grant) = grants.http.iter().find(|grant| !grant.only_reads()) {
+            let methods = grant.methods.join(", ");
+            return effectful(format!("it may send {methods} to `{}`", grant.url()));
+        }
+        if !pinned {
+            let what = match grants.http.first() {
+                Some(grant) => format!("it may reach `{}`", grant.url()),
+                None => "it may use a secret".to_owned(),
+            };
+            return effectful(format!("{what}, and not every output is pinned"));
+        }
+        if typed {
+            return effectful("it returns a typed result, which nothing pins".to_owned());
+        }
+        (
+            Self::FixedOutput,
+            "it only reads from the network, and every output is pinned".to_owned(),
+        )
+    }
 }
 
 /// What is called in the component.
@@ -95,8 +132,56 @@ pub struct OutputSpec {
     pub name: String,
     /// Where it is taken from when the step has succeeded: an absolute, normal path of the guest.
     pub path: String,
+    /// What it has to be.
+    pub pin: Option<Pin>,
 }
-canonical_record!(OutputSpec { name, path });
+canonical_record!(OutputSpec { name, path, pin });
+
+/// The digest that an output has to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pin {
+    /// A file, by the SHA-256 of its bytes.
+    Sha256([u8; 32]),
+    /// A file, by the BLAKE3 of its bytes.
+    Blake3(BlobDigest),
+    /// A folder, by the digest of its tree.
+    Tree(TreeDigest),
+}
+
+impl crate::canonical::Canonical for Pin {
+    fn encode(&self, out: &mut crate::canonical::Encoder) {
+        let (ordinal, bytes) = match self {
+            Self::Sha256(bytes) => (0, bytes),
+            Self::Blake3(digest) => (1, digest.as_bytes()),
+            Self::Tree(digest) => (2, digest.as_bytes()),
+        };
+        out.uint(ordinal);
+        out.raw(bytes);
+    }
+    fn decode(from: &mut crate::canonical::Decoder<'_>) -> Result<Self, crate::canonical::DecodeError> {
+        match from.uint()? {
+            0 => Ok(Self::Sha256(from.array()?)),
+            1 => Ok(Self::Blake3(BlobDigest::from_bytes(from.array()?))),
+            2 => Ok(Self::Tree(TreeDigest::from_bytes(from.array()?))),
+            _ => Err(from.invalid("an unknown ordinal of Pin")),
+        }
+    }
+}
+
+/// `sha256: "…"`, as the pipeline file says it.
+impl std::fmt::Display for Pin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sha256(bytes) => {
+                f.write_str("sha256: \"")?;
+                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                f.write_str("\"")
+            }
+            Self::Blake3(digest) => write!(f, "blake3: \"{digest}\""),
+            Self::Tree(digest) => write!(f, "tree: \"{digest}\""),
+        }
+    }
+}
 
 /// Bounds of one attempt. A struck bound ends the attempt; none of them is part of a key, except fuel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +200,55 @@ pub struct Limits {
     pub handles: u32,
     /// Fuel: the deterministic budget of instructions. None: not counted.
     pub fuel: Option<u64>,
+    /// Elements of all tables together.
+    pub tables: u64,
+    /// The stack of the guest, in bytes; counted in steps of 64 KiB.
+    pub stack: u64,
+    /// The length of the name of a file or folder that the guest makes, in bytes.
+    pub name: u32,
+    /// Bytes of the host's memory that one call of the guest may take.
+    pub call: u64,
+    /// Bytes of randomness of one call.
+    pub random: u64,
+    /// The size of the component, in bytes.
+    pub component: u64,
+    /// The time that compiling the component may take, in milliseconds.
+    pub compile_ms: u64,
+    /// Of HTTP and sockets.
+    pub net: NetLimits,
+}
+
+/// Bounds of what an attempt does over HTTP and sockets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetLimits {
+    /// Requests and connections that it may begin.
+    pub requests: u64,
+    /// Connections that are open at a time.
+    pub connections: u32,
+    /// Names that it may look up.
+    pub lookups: u32,
+    /// The headers of one request or response, in bytes.
+    pub headers: u64,
+    /// The body of one request or response, in bytes.
+    pub body: u64,
+    /// All bytes sent and received, HTTP and sockets together.
+    pub total: u64,
+    /// The time from the beginning of a request to the end of its response, and of opening a connection, in
+    /// milliseconds.
+    pub time_ms: u64,
+}
+
+impl NetLimits {
+    /// What a step gets whose pipeline says nothing.
+    pub const DEFAULT: Self = Self {
+        requests: 10_000,
+        connections: 64,
+        lookups: 1_000,
+        headers: 64 << 10,
+        body: 4 << 30,
+        total: 16 << 30,
+        time_ms: 5 * 60 * 1000,
+    };
 }
 
 impl Limits {
@@ -127,6 +261,14 @@ impl Limits {
         log: 64 << 20,
         handles: 10_000,
         fuel: None,
+        tables: 10_000_000,
+        stack: 4 << 20,
+        name: 255,
+        call: 64 << 20,
+        random: 64 << 20,
+        component: 256 << 20,
+        compile_ms: 5 * 60 * 1000,
+        net: NetLimits::DEFAULT,
     };
 }
 
@@ -157,6 +299,8 @@ pub struct StepRequest {
     pub mounts: Vec<Mount>,
     /// Declared outputs, in the order of the pipeline file; names are unique.
     pub outputs: Vec<OutputSpec>,
+    /// What it is given beside its mounts.
+    pub grants: Grants,
     /// Bounds.
     pub limits: Limits,
 }
@@ -169,15 +313,47 @@ pub const DEFAULT_CLOCK_BASE: u64 = 946_684_800;
 pub struct Denial {
     /// The capability that was asked for: `net`, `http`, ….
     pub capability: String,
-    /// What exactly was refused, for example `tcp connect` or `resolve example.com`.
+    /// What exactly was refused, for example `GET https://example.com/` or `tcp://example.com:5432`.
     pub request: String,
+    /// Which rule refused it, as a sentence without a period.
+    pub rule: String,
+    /// The exact lines under the step's `grants:` that would allow it; none where nothing can.
+    pub allow: Option<String>,
     /// How often in this attempt.
     pub count: u64,
 }
 canonical_record!(Denial {
     capability,
     request,
+    rule,
+    allow,
     count
+});
+
+/// A recorded use of a grant.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Use {
+    /// The capability: `http`, `net`, `secrets`, `clock`, `random`.
+    pub capability: String,
+    /// What was done: `GET https://example.com/rules` without the query, `tcp://example.com:5432`, `token in bearer to
+    /// https://example.com`.
+    pub request: String,
+    /// The item of `grants:` that allowed it, in one line.
+    pub grant: String,
+    /// How often in this attempt.
+    pub count: u64,
+    /// Bytes sent, bodies and sockets.
+    pub sent: u64,
+    /// Bytes received, bodies and sockets.
+    pub received: u64,
+}
+canonical_record!(Use {
+    capability,
+    request,
+    grant,
+    count,
+    sent,
+    received
 });
 
 /// What an attempt used.
@@ -413,6 +589,8 @@ pub struct StepReport {
     pub reports: Vec<Report>,
     /// What was refused to it.
     pub denials: Vec<Denial>,
+    /// Which grants it used.
+    pub uses: Vec<Use>,
     /// What it used.
     pub usage: Usage,
     /// What it observed of its mounts. Complete for an attempt that succeeded.

@@ -126,6 +126,7 @@ fn request(invocation: Invocation) -> StepRequest {
         env: vec![("LANG".to_owned(), "C".to_owned())],
         cwd: "/src".to_owned(),
         clock_base: 946_684_800,
+        grants: Default::default(),
         mounts: vec![
             Mount {
                 at: "/lib".to_owned(),
@@ -141,6 +142,7 @@ fn request(invocation: Invocation) -> StepRequest {
         outputs: vec![OutputSpec {
             name: "app".to_owned(),
             path: "/out/app".to_owned(),
+            pin: None,
         }],
         limits: Limits {
             fuel: Some(1_000_000),
@@ -224,6 +226,7 @@ fn the_corpus_of_results_decodes_or_is_refused() {
         log: Vec::new(),
         reports: Vec::new(),
         denials: Vec::new(),
+        uses: Vec::new(),
         usage: Usage::default(),
     };
     let fields = vec![("n".to_owned(), "1".to_owned())];
@@ -244,8 +247,11 @@ fn the_corpus_of_results_decodes_or_is_refused() {
         denials: vec![Denial {
             capability: "net".to_owned(),
             request: "resolve x".to_owned(),
+            rule: "no grant names it".to_owned(),
+            allow: None,
             count: 2,
         }],
+        uses: Vec::new(),
         usage: Usage {
             duration_us: 1,
             memory: 2,

@@ -44,6 +44,7 @@ fn request() -> StepRequest {
         env: vec![("LANG".to_owned(), "C".to_owned())],
         cwd: "/".to_owned(),
         clock_base: step::DEFAULT_CLOCK_BASE,
+        grants: Default::default(),
         mounts: vec![Mount {
             at: "/src".to_owned(),
             node: Node::Directory(tree().digest()),
@@ -52,6 +53,7 @@ fn request() -> StepRequest {
         outputs: vec![OutputSpec {
             name: "x".to_owned(),
             path: "/out/x".to_owned(),
+            pin: None,
         }],
         limits: Limits::DEFAULT,
     }
@@ -122,8 +124,11 @@ fn result() -> ActionResult {
         denials: vec![Denial {
             capability: "net".to_owned(),
             request: "tcp connect".to_owned(),
+            rule: "no grant names it".to_owned(),
+            allow: None,
             count: 2,
         }],
+        uses: Vec::new(),
         usage: Usage {
             duration_us: 1,
             memory: 2,
@@ -288,6 +293,17 @@ fn every_observable_field_changes_the_key() {
         log: 1,
         handles: 1,
         fuel: None,
+        tables: 1,
+        stack: 1,
+        name: 1,
+        call: 1,
+        random: 1,
+        component: 1,
+        compile_ms: 1,
+        net: step::NetLimits {
+            requests: 1,
+            ..step::NetLimits::DEFAULT
+        },
     };
     assert_eq!(Action::new(&limits).static_key(), base.static_key());
 }

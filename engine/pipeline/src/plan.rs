@@ -142,6 +142,7 @@ impl<'a> Planner<'a> {
             exports: Vec::new(),
             inputs: Map::new(),
             event: Json::Null,
+            secrets: Vec::new(),
         }
     }
 
@@ -237,6 +238,7 @@ impl<'a> Planner<'a> {
             exports,
             inputs,
             event: self.event.clone(),
+            secrets: Vec::new(),
         }
     }
 

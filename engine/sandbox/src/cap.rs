@@ -153,6 +153,8 @@ impl Denials {
                 self.known.push(Denial {
                     capability: capability.to_owned(),
                     request,
+                    rule: "no grant names it".to_owned(),
+                    allow: None,
                     count: 1,
                 });
             }

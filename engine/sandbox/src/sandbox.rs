@@ -314,6 +314,7 @@ fn report(verdict: Verdict, kept: Kept) -> StepReport {
         log,
         reports,
         denials: Vec::new(),
+        uses: Vec::new(),
         usage: Usage::default(),
         reads: ReadSet::default(),
         cacheable: false,

@@ -153,6 +153,7 @@ fn limits(limits: &Limits) -> String {
         log,
         handles,
         fuel,
+        ..
     } = limits;
     let time = time_ms.map_or("none".to_owned(), |ms| format!("{} s", ms / 1000));
     let fuel = fuel.map_or("none".to_owned(), |fuel| fuel.to_string());

@@ -110,6 +110,7 @@ pub(super) fn result_of(report: &StepReport) -> ActionResult {
         log: report.log.clone(),
         reports: report.reports.clone(),
         denials: report.denials.clone(),
+        uses: report.uses.clone(),
         usage: report.usage,
     }
 }
@@ -128,6 +129,7 @@ fn errored(cause: String, help: Option<String>) -> StepReport {
         log: Vec::new(),
         reports: Vec::new(),
         denials: Vec::new(),
+        uses: Vec::new(),
         usage: Default::default(),
         reads: Default::default(),
         cacheable: false,

@@ -60,6 +60,8 @@ async fn a_hit_replays_what_the_step_said() {
     let denial = Denial {
         capability: "net".to_owned(),
         request: "resolve x".to_owned(),
+        rule: "no grant names it".to_owned(),
+        allow: None,
         count: 1,
     };
     let says = Act {
@@ -67,6 +69,7 @@ async fn a_hit_replays_what_the_step_said() {
         log: vec![log],
         reports: vec![report],
         denials: vec![denial],
+        uses: Vec::new(),
         result: Some(Value::Bool(true)),
         ..act(0)
     };

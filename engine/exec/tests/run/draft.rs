@@ -91,10 +91,12 @@ impl Draft {
             env: Vec::new(),
             cwd: "/".to_owned(),
             clock_base: 0,
+            grants: Default::default(),
             mounts: Vec::new(),
             outputs: vec![PlannedOutput {
                 name: "out".to_owned(),
                 path: "/out/out".to_owned(),
+                pin: None,
                 span: span(0),
             }],
             limits: Limits::DEFAULT,

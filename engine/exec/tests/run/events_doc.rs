@@ -68,6 +68,8 @@ fn events() -> Vec<Event> {
     let denial = Denial {
         capability: "net".to_owned(),
         request: "resolve example.com".to_owned(),
+        rule: "no grant names it".to_owned(),
+        allow: None,
         count: 1,
     };
     let text = "main.c:3: warning".to_owned();

@@ -146,6 +146,8 @@ async fn what_a_step_says_is_told() {
     let denial = Denial {
         capability: "net".to_owned(),
         request: "resolve example.com".to_owned(),
+        rule: "no grant names it".to_owned(),
+        allow: None,
         count: 2,
     };
     let says = Act {

@@ -335,6 +335,7 @@ pub(crate) fn act(takes_ms: u64) -> Act {
         says: "",
         result: None,
         denials: Vec::new(),
+        uses: Vec::new(),
         reports: Vec::new(),
         log: Vec::new(),
         cacheable: true,
@@ -430,6 +431,7 @@ impl FakeRunner {
             log: act.log,
             reports: act.reports,
             denials: act.denials,
+            uses: Vec::new(),
             usage: Usage {
                 duration_us: act.takes.as_micros() as u64,
                 ..Usage::default()

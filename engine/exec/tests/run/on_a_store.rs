@@ -68,6 +68,7 @@ impl StepRunner for Copier {
             log: Vec::new(),
             reports: Vec::new(),
             denials: Vec::new(),
+            uses: Vec::new(),
             usage: Usage {
                 duration_us: 5,
                 ..Usage::default()

@@ -102,6 +102,7 @@ impl<'a> Planner<'a> {
             env,
             cwd,
             clock_base: decl.clock_base,
+            grants: Default::default(),
             mounts,
             outputs: decl.outputs.iter().map(output).collect(),
             limits: decl.limits,
@@ -332,6 +333,7 @@ fn output(output: &crate::ast::Output) -> PlannedOutput {
     PlannedOutput {
         name: output.name.text.clone(),
         path: output.path.text.clone(),
+        pin: None,
         span: output.name.span,
     }
 }

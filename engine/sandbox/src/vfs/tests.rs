@@ -225,6 +225,7 @@ impl World {
         let spec = OutputSpec {
             name: "it".to_owned(),
             path: path.to_owned(),
+            pin: None,
         };
         self.vfs.collect(&[spec]).unwrap().remove(0).1
     }

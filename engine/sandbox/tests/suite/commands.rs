@@ -155,6 +155,7 @@ async fn an_output_that_was_not_made_fails_the_step() {
     request.outputs = vec![OutputSpec {
         name: "app".to_owned(),
         path: "/out/app.wasm".to_owned(),
+        pin: None,
     }];
     let report = host.run(&request).await;
     assert_eq!(report.outcome, Outcome::Failed);

@@ -164,6 +164,7 @@ impl Host {
             env: Vec::new(),
             cwd: "/".to_owned(),
             clock_base: DEFAULT_CLOCK_BASE,
+            grants: Default::default(),
             mounts: Vec::new(),
             outputs: Vec::new(),
             limits: Limits::DEFAULT,

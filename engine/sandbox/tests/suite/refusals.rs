@@ -27,6 +27,8 @@ fn denial(capability: &str, request: &str, count: u64) -> Denial {
     Denial {
         capability: capability.to_owned(),
         request: request.to_owned(),
+        rule: "no grant names it".to_owned(),
+        allow: None,
         count,
     }
 }

@@ -146,6 +146,7 @@ pub(crate) fn request(mounts: Vec<(&str, Node)>) -> StepRequest {
         env: vec![("LANG".to_owned(), "C".to_owned())],
         cwd: "/".to_owned(),
         clock_base: DEFAULT_CLOCK_BASE,
+        grants: Default::default(),
         mounts: mounts
             .into_iter()
             .map(|(at, node)| Mount {
@@ -157,6 +158,7 @@ pub(crate) fn request(mounts: Vec<(&str, Node)>) -> StepRequest {
         outputs: vec![OutputSpec {
             name: "out".to_owned(),
             path: "/out/x".to_owned(),
+            pin: None,
         }],
         limits: Limits::DEFAULT,
     }
@@ -178,6 +180,7 @@ pub(crate) fn result(outputs: Vec<(&str, Node)>) -> ActionResult {
         log: Vec::new(),
         reports: Vec::new(),
         denials: Vec::new(),
+        uses: Vec::new(),
         usage: Usage::default(),
     }
 }

@@ -378,6 +378,7 @@ fn check(case: &Case) -> Result<usize, TestCaseError> {
         .map(|path| OutputSpec {
             name: (*path).to_owned(),
             path: (*path).to_owned(),
+            pin: None,
         })
         .collect();
     let before = mounts(&store, &case.trees, &case.one);

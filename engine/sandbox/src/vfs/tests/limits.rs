@@ -125,6 +125,7 @@ fn folders_that_were_moved_too_deep_are_no_output() {
     let spec = OutputSpec {
         name: "it".to_owned(),
         path: "/out".to_owned(),
+        pin: None,
     };
     let error = world.vfs.collect(&[spec]).unwrap_err().to_string();
     assert!(error.contains("too many folders"), "{error}");

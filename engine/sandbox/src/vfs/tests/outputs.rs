@@ -94,6 +94,7 @@ fn a_link_at_an_output_is_followed() {
     let spec = OutputSpec {
         name: "it".to_owned(),
         path: "/out/dangling".to_owned(),
+        pin: None,
     };
     assert!(matches!(world.vfs.collect(&[spec]), Err(CollectError::Missing { .. })));
 }
@@ -108,6 +109,7 @@ fn a_missing_output_is_named_with_the_nearest_paths() {
     let spec = OutputSpec {
         name: "app".to_owned(),
         path: "/out/target/app.was".to_owned(),
+        pin: None,
     };
     let error = world.vfs.collect(&[spec]).unwrap_err();
     assert_eq!(
@@ -121,6 +123,7 @@ fn a_missing_output_is_named_with_the_nearest_paths() {
     let spec = OutputSpec {
         name: "app".to_owned(),
         path: "/out/targets/x".to_owned(),
+        pin: None,
     };
     let Err(CollectError::Missing { nearest, .. }) = world.vfs.collect(&[spec]) else {
         panic!()
@@ -130,6 +133,7 @@ fn a_missing_output_is_named_with_the_nearest_paths() {
     let spec = OutputSpec {
         name: "app".to_owned(),
         path: "/out/f/x".to_owned(),
+        pin: None,
     };
     assert!(matches!(
         world.vfs.collect(&[spec]),
@@ -169,6 +173,7 @@ fn a_lost_tree_fails_the_output() {
     let spec = OutputSpec {
         name: "it".to_owned(),
         path: "/cow/f".to_owned(),
+        pin: None,
     };
     assert!(matches!(world.vfs.collect(&[spec]), Err(CollectError::Store(_))));
 }

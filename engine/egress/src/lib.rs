@@ -1,0 +1,13 @@
+//! The one way out of a sandbox: names are looked up, addresses checked, connections opened, requests sent and secrets put
+//! into them here, by what a step was granted and nothing else. Not here: WebAssembly, and where the values of secrets
+//! come from (the command line reads them).
+
+mod config;
+mod error;
+mod secret;
+mod session;
+
+pub use config::{EgressConfig, SecretValue};
+pub use error::{EgressError, Struck};
+pub use secret::{AwsRequest, JwtAlgorithm, Redactor, SecretError, SecretHandle};
+pub use session::{Body, Connection, Datagrams, Egress, Session, Traffic};
