@@ -69,7 +69,6 @@ async fn a_hit_replays_what_the_step_said() {
         log: vec![log],
         reports: vec![report],
         denials: vec![denial],
-        uses: Vec::new(),
         result: Some(Value::Bool(true)),
         ..act(0)
     };

@@ -63,6 +63,7 @@ impl Draft {
             exports: Vec::new(),
             inputs: Map::new(),
             event: Json::Null,
+            secrets: Vec::new(),
         };
         Self { plan }
     }

@@ -154,6 +154,7 @@ fn section(event: &Event) -> &'static str {
         Event::StepProgress { .. } => "step-progress",
         Event::StepReport { .. } => "step-report",
         Event::StepDenied { .. } => "step-denied",
+        Event::StepUsed { .. } => "step-used",
         Event::StepRetried { .. } => "step-retried",
         Event::StepFinished(_) => "step-finished",
         Event::Exported { .. } => "exported",

@@ -335,7 +335,6 @@ pub(crate) fn act(takes_ms: u64) -> Act {
         says: "",
         result: None,
         denials: Vec::new(),
-        uses: Vec::new(),
         reports: Vec::new(),
         log: Vec::new(),
         cacheable: true,
