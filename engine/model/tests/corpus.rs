@@ -7,12 +7,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use airtight_model::component::FunctionRef;
+use airtight_model::grant::{
+    DEFAULT_METHODS, Grants, HttpGrant, NetGrant, Origin, SecretGrant, SecretOperation, SecretPlace, Transport,
+};
 use airtight_model::id::{BlobDigest, TreeDigest};
 use airtight_model::readset::{Fact, Observation, ReadSet};
 use airtight_model::result::{ActionResult, Captured};
 use airtight_model::step::{
-    Annotation, Denial, Finding, Invocation, Limits, Location, LogLevel, LogLine, Metric, Mount, OutputSpec, Report,
-    ReportSeverity, StepRequest, Summary, TestCase, TestOutcome, Usage,
+    Annotation, Denial, Finding, Invocation, Limits, Location, LogLevel, LogLine, Metric, Mount, OutputSpec, Pin,
+    Report, ReportSeverity, StepRequest, Summary, TestCase, TestOutcome, Usage, Use,
 };
 use airtight_model::tree::{Node, NodeKind, Tree, TreeEntry};
 use airtight_model::{Action, Value};
@@ -142,12 +145,47 @@ fn request(invocation: Invocation) -> StepRequest {
         outputs: vec![OutputSpec {
             name: "app".to_owned(),
             path: "/out/app".to_owned(),
-            pin: None,
+            pin: Some(Pin::Blake3(blob("app"))),
         }],
         limits: Limits {
             fuel: Some(1_000_000),
             ..Limits::DEFAULT
         },
+    }
+}
+
+fn grants() -> Grants {
+    let http = |text: &str| {
+        let (Origin { scheme, host, port }, path) = Origin::with_path(text).unwrap();
+        HttpGrant {
+            scheme,
+            host,
+            port,
+            path,
+            methods: DEFAULT_METHODS.map(str::to_owned).to_vec(),
+            addresses: vec!["10.0.0.0/8".parse().unwrap()],
+            ca: None,
+            client: None,
+        }
+    };
+    Grants {
+        http: vec![http("https://*.example.com/v1"), http("http://127.0.0.1:8080")],
+        net: vec![NetGrant {
+            transport: Transport::Udp,
+            host: "[2001:db8::1]".parse().unwrap(),
+            port: 53,
+            addresses: Vec::new(),
+            login: None,
+        }],
+        secrets: vec![SecretGrant {
+            name: "token".to_owned(),
+            to: vec!["https://api.example.com".parse().unwrap()],
+            places: vec![SecretPlace::Bearer, SecretPlace::Query("key".to_owned())],
+            operations: vec![SecretOperation::JwtSign],
+            env: None,
+        }],
+        clock: true,
+        random: false,
     }
 }
 
@@ -163,7 +201,15 @@ fn the_corpus_of_actions_decodes_or_is_refused() {
         vec!["-O2".to_owned()],
         Some(blob("stdin")),
     )));
-    let seeds = [("function", function.to_document()), ("command", command.to_document())];
+    let granted = Action::new(&StepRequest {
+        grants: grants(),
+        ..request(Invocation::Command(Vec::new(), None))
+    });
+    let seeds = [
+        ("function", function.to_document()),
+        ("command", command.to_document()),
+        ("granted", granted.to_document()),
+    ];
     replay("action", &seeds, |bytes| {
         Action::from_document(bytes).ok().map(|action| action.to_document())
     });
@@ -248,10 +294,17 @@ fn the_corpus_of_results_decodes_or_is_refused() {
             capability: "net".to_owned(),
             request: "resolve x".to_owned(),
             rule: "no grant names it".to_owned(),
-            allow: None,
+            allow: Some("net: [\"tcp://x:1\"]".to_owned()),
             count: 2,
         }],
-        uses: Vec::new(),
+        uses: vec![Use {
+            capability: "http".to_owned(),
+            request: "GET https://x/".to_owned(),
+            grant: "\"https://x\"".to_owned(),
+            count: 1,
+            sent: 2,
+            received: 3,
+        }],
         usage: Usage {
             duration_us: 1,
             memory: 2,

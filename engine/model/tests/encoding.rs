@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use airtight_model::component::{FunctionRef, WitType};
+use airtight_model::grant::{
+    ClientCertificate, HttpGrant, NetGrant, Origin, PostgresLogin, SecretGrant, SecretOperation, SecretPlace, Transport,
+};
 use airtight_model::id::ListingDigest;
 use airtight_model::step::{Invocation, LogLevel, LogLine, Metric, Report, Summary, Usage};
 use airtight_model::*;
@@ -75,6 +78,70 @@ fn function_request() -> StepRequest {
     }
 }
 
+/// Every kind of grant, with every field.
+fn grants() -> Grants {
+    let origin: Origin = "https://api.example.com:8443".parse().unwrap();
+    Grants {
+        http: vec![HttpGrant {
+            scheme: origin.scheme,
+            host: origin.host.clone(),
+            port: origin.port,
+            path: "/v1".to_owned(),
+            methods: vec!["GET".to_owned(), "POST".to_owned()],
+            addresses: vec!["10.0.0.0/8".parse().unwrap()],
+            ca: Some("certs/ca.pem".to_owned()),
+            client: Some(ClientCertificate {
+                certificate: "certs/me.pem".to_owned(),
+                key: "me".to_owned(),
+            }),
+        }],
+        net: vec![NetGrant {
+            transport: Transport::Tcp,
+            host: "*.example.com".parse().unwrap(),
+            port: 5432,
+            addresses: vec!["fd00::/8".parse().unwrap()],
+            login: Some(PostgresLogin {
+                user: "app".to_owned(),
+                password: "db".to_owned(),
+                database: Some("orders".to_owned()),
+                tls: true,
+                ca: Some("certs/db.pem".to_owned()),
+            }),
+        }],
+        secrets: vec![SecretGrant {
+            name: "token".to_owned(),
+            to: vec![origin],
+            places: vec![
+                SecretPlace::Header("x-api-key".to_owned()),
+                SecretPlace::Bearer,
+                SecretPlace::Basic,
+                SecretPlace::Query("key".to_owned()),
+                SecretPlace::Body("/auth/token".to_owned()),
+            ],
+            operations: SecretOperation::WORDS.map(|(_, operation)| operation).to_vec(),
+            env: Some("TOKEN".to_owned()),
+        }],
+        clock: true,
+        random: true,
+    }
+}
+
+fn granted_request() -> StepRequest {
+    let mut request = request();
+    let mut pinned = |pin| {
+        request.outputs.push(OutputSpec {
+            name: format!("x{}", request.outputs.len()),
+            path: format!("/out/x{}", request.outputs.len()),
+            pin: Some(pin),
+        })
+    };
+    pinned(Pin::Sha256([8; 32]));
+    pinned(Pin::Blake3(digest(9)));
+    pinned(Pin::Tree(tree().digest()));
+    request.grants = grants();
+    request
+}
+
 fn reads() -> ReadSet {
     let facts = [
         Fact::Kind(NodeKind::Directory),
@@ -125,10 +192,17 @@ fn result() -> ActionResult {
             capability: "net".to_owned(),
             request: "tcp connect".to_owned(),
             rule: "no grant names it".to_owned(),
-            allow: None,
+            allow: Some("net: [\"tcp://example.com:25\"]".to_owned()),
             count: 2,
         }],
-        uses: Vec::new(),
+        uses: vec![Use {
+            capability: "http".to_owned(),
+            request: "GET https://example.com/x".to_owned(),
+            grant: "\"https://example.com\"".to_owned(),
+            count: 1,
+            sent: 0,
+            received: 300,
+        }],
         usage: Usage {
             duration_us: 1,
             memory: 2,
@@ -143,6 +217,7 @@ fn result() -> ActionResult {
 fn encodings_and_keys_are_those_of_the_golden_vectors() {
     let command = Action::new(&request());
     let function = Action::new(&function_request());
+    let granted = Action::new(&granted_request());
     let mut found = String::new();
     let mut line = |name: &str, value: String| found.push_str(&format!("{name} {value}\n"));
     line("tree", hex(&tree().to_document()));
@@ -163,6 +238,8 @@ fn encodings_and_keys_are_those_of_the_golden_vectors() {
         "action.function.key",
         function.full_key(&function.static_key()).to_string(),
     );
+    line("action.granted", hex(&granted.to_document()));
+    line("action.granted.static-key", granted.static_key().to_string());
     line("action-result", hex(&result().to_document()));
     for value in [0, 127, 128, 300, u64::MAX] {
         line(&format!("uint.{value}"), hex(&value.to_bytes()));
@@ -245,7 +322,7 @@ fn what_no_encoder_writes_is_refused() {
 #[test]
 fn every_observable_field_changes_the_key() {
     type Change = fn(&mut StepRequest);
-    let changes: [(&str, Change); 14] = [
+    let changes: [(&str, Change); 21] = [
         ("component", |r| r.component = digest(9)),
         ("adapter", |r| r.adapter = Some(digest(9))),
         ("args", |r| {
@@ -264,6 +341,15 @@ fn every_observable_field_changes_the_key() {
         ("mount path", |r| r.mounts[0].at = "/s".to_owned()),
         ("mount writable", |r| r.mounts[0].writable = true),
         ("output", |r| r.outputs[0].path = "/out/y".to_owned()),
+        ("pin", |r| r.outputs[0].pin = Some(Pin::Sha256([1; 32]))),
+        ("pin of another kind", |r| {
+            r.outputs[0].pin = Some(Pin::Blake3(BlobDigest::from_bytes([1; 32])))
+        }),
+        ("http", |r| r.grants.http = grants().http),
+        ("net", |r| r.grants.net = grants().net),
+        ("secrets", |r| r.grants.secrets = grants().secrets),
+        ("real clock", |r| r.grants.clock = true),
+        ("real randomness", |r| r.grants.random = true),
     ];
     let base = Action::new(&request());
     let mut keys = vec![base.static_key()];
@@ -419,8 +505,8 @@ proptest! {
     // Bytes from anywhere: an error or a value that is written as exactly those bytes, never a panic.
     #[test]
     fn any_bytes_are_an_error_or_canonical(kind in 0..4usize, mut bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let magic = [b"ATtr", b"ATrs", b"ATac", b"ATar"][kind];
-        bytes.splice(0..0, magic.iter().copied().chain([1]));
+        let (magic, version) = [(b"ATtr", 1), (b"ATrs", 1), (b"ATac", 2), (b"ATar", 2)][kind];
+        bytes.splice(0..0, magic.iter().copied().chain([version]));
         let written = match kind {
             0 => Tree::from_document(&bytes).ok().map(|x| x.to_document()),
             1 => ReadSet::from_document(&bytes).ok().map(|x| x.to_document()),
@@ -436,7 +522,7 @@ proptest! {
         let document = match which {
             0 => tree().to_document(),
             1 => reads().to_document(),
-            2 => Action::new(&function_request()).to_document(),
+            2 => Action::new(&granted_request()).to_document(),
             _ => result().to_document(),
         };
         let mut altered = document.clone();
