@@ -4,6 +4,8 @@
 
 mod config;
 mod error;
+mod postgres;
+mod record;
 mod secret;
 mod session;
 

@@ -1,7 +1,11 @@
 //! Secrets by handle: placeholders, where they are replaced, what is computed with them, and taking values out of what
 //! comes back. Not here: who is granted what (`model::grant`).
 
-use crate::error::EgressError;
+mod redact;
+mod vault;
+
+pub use redact::Redactor;
+pub(crate) use vault::Vault;
 
 /// Why something could not be done with a secret: the two cases of `airtight:step/secret`'s `error`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,28 +53,3 @@ pub enum JwtAlgorithm {
     /// Ed25519.
     EdDsa,
 }
-
-/// Takes the values of a session's secrets, in every form in which they may appear, out of a stream of bytes. Holds back
-/// what could be the beginning of one, so that a border between two chunks hides nothing.
-#[derive(Debug)]
-pub struct Redactor {}
-
-impl Redactor {
-    /// The bytes that can be let through, given the next chunk.
-    pub fn push(&mut self, chunk: &[u8]) -> Vec<u8> {
-        chunk.to_vec()
-    }
-
-    /// What was held back, at the end of the stream.
-    pub fn finish(&mut self) -> Vec<u8> {
-        Vec::new()
-    }
-
-    /// Whether anything was taken out so far.
-    pub fn found(&self) -> bool {
-        false
-    }
-}
-
-#[allow(unused_imports)]
-use EgressError as _;
