@@ -140,6 +140,10 @@ impl Trees for StoreServices {
         Ok(self.store.blob(blob)?.read_at(offset, buffer)?)
     }
 
+    fn sha256(&self, blob: &BlobDigest) -> Result<[u8; 32], ServiceError> {
+        Ok(self.store.sha256(blob)?)
+    }
+
     fn holds(&self, node: &Node, blob: &BlobDigest) -> bool {
         // Trees that are there many times are looked into once.
         let (mut open, mut seen): (Vec<Node>, HashSet<TreeDigest>) = (vec![node.clone()], HashSet::new());

@@ -15,6 +15,7 @@ mod driver;
 mod explain;
 mod ledger;
 mod lines;
+mod pins;
 mod ports;
 mod prepare;
 mod report;

@@ -204,6 +204,12 @@ pub trait Trees: Send + Sync {
     /// The blob is lost or cannot be read.
     fn read(&self, blob: &BlobDigest, offset: u64, buffer: &mut [u8]) -> Result<usize, ServiceError>;
 
+    /// The SHA-256 of a blob, computed once and remembered.
+    ///
+    /// # Errors
+    /// The blob is lost or cannot be read.
+    fn sha256(&self, blob: &BlobDigest) -> Result<[u8; 32], ServiceError>;
+
     /// Whether a node is, or has below it, this blob or tree. What cannot be read any more counts only by its digest.
     fn holds(&self, node: &Node, blob: &BlobDigest) -> bool;
 

@@ -137,6 +137,13 @@ pub(crate) fn replay(
             cached: true,
         });
     }
+    for used in &result.uses {
+        events.event(&Event::StepUsed {
+            step: owned(),
+            used: used.clone(),
+            cached: true,
+        });
+    }
     for denial in &result.denials {
         events.event(&Event::StepDenied {
             step: owned(),

@@ -11,6 +11,7 @@ mod evaluate;
 mod export;
 mod fault;
 mod filter;
+mod foreign;
 mod ingest;
 mod large;
 mod memory;

@@ -10,6 +10,7 @@ use tokio::task::{AbortHandle, Id, JoinError};
 
 use super::{Driver, MAX_BACKOFF};
 use crate::cancel::Cancel;
+use crate::pins;
 use crate::ports::{ServiceError, StepRecord};
 use crate::prepare::Prepared;
 use crate::runner::{RunnerControl, StepRunner};
@@ -65,7 +66,11 @@ impl Job {
             Err(report) => *report,
         };
         let lost = self.sink.finish();
-        let keep = lost.is_empty() && report.cacheable && self.class != Class::Effectful;
+        let mut report = report;
+        if report.outcome == Outcome::Succeeded && lost.is_empty() {
+            self.hold_to_pins(&mut report);
+        }
+        let keep = lost.is_empty() && report.cacheable && self.may_be_kept(&report);
         let mut published = None;
         if keep && report.outcome == Outcome::Succeeded {
             let result = result_of(&report);
@@ -82,6 +87,41 @@ impl Job {
             lost,
             published,
         }))
+    }
+
+    /// Whether a result of this class is one that a later run may use.
+    fn may_be_kept(&self, report: &StepReport) -> bool {
+        match self.class {
+            Class::Pure => true,
+            // What nothing pins may be another one tomorrow, whatever the plan thought of a component that did not exist.
+            Class::FixedOutput => {
+                report.result.is_none() && self.prepared.request.outputs.iter().all(|output| output.pin.is_some())
+            }
+            Class::Effectful => false,
+        }
+    }
+
+    /// An attempt that made something else than what is pinned has failed, whatever it says, and made nothing.
+    fn hold_to_pins(&self, report: &mut StepReport) {
+        let wrong = match pins::check(&self.prepared.request.outputs, &report.outputs, &*self.services.trees) {
+            Ok(None) => return,
+            Ok(Some(wrong)) => (
+                Outcome::Failed,
+                wrong.cause,
+                Some(wrong.help).filter(|help| !help.is_empty()),
+            ),
+            Err(error) => (
+                Outcome::Errored,
+                format!("a pinned output cannot be checked: {error}"),
+                error.help().map(str::to_owned),
+            ),
+        };
+        report.outcome = wrong.0;
+        report.cause = Some(wrong.1);
+        report.help = wrong.2;
+        report.result = None;
+        report.outputs = Vec::new();
+        report.cacheable = false;
     }
 
     /// The runner and what it is asked; as the error, the report of an attempt that could not begin.
@@ -214,6 +254,13 @@ impl Driver {
             return;
         };
         let name = self.ledger.step(step).name.clone();
+        for used in &report.uses {
+            self.emit(&Event::StepUsed {
+                step: name.clone(),
+                used: used.clone(),
+                cached: false,
+            });
+        }
         for denial in &report.denials {
             self.emit(&Event::StepDenied {
                 step: name.clone(),

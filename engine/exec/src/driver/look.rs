@@ -9,6 +9,7 @@ use airtight_model::{ActionKey, ActionResult, Class, Outcome, StepId};
 use airtight_store::Lookup;
 
 use super::{Driver, Pending};
+use crate::pins;
 use crate::prepare::{Prepared, Refusal, prepare};
 use crate::sink::replay;
 
@@ -72,11 +73,17 @@ impl Driver {
             .services
             .cache
             .lookup(&prepared.action, &self.options.identity_of(&planned.name))?;
-        Ok(match answer {
-            Lookup::Full(result) => Answer::Hit(CacheOutcome::Full, Arc::new(result)),
-            Lookup::Narrow(result) => Answer::Hit(CacheOutcome::Narrow, Arc::new(result)),
-            Lookup::Miss(reason) => Answer::Run(CacheOutcome::Miss, reason.to_string()),
-        })
+        let (cache, result) = match answer {
+            Lookup::Full(result) => (CacheOutcome::Full, result),
+            Lookup::Narrow(result) => (CacheOutcome::Narrow, result),
+            Lookup::Miss(reason) => return Ok(Answer::Run(CacheOutcome::Miss, reason.to_string())),
+        };
+        // A pin is in the key, so only a store that was tampered with, or an archive that lied, can be wrong here.
+        if pins::check(&prepared.request.outputs, &result.outputs, &*self.services.trees)?.is_some() {
+            let reason = "what the cache has is not what is pinned".to_owned();
+            return Ok(Answer::Run(CacheOutcome::Miss, reason));
+        }
+        Ok(Answer::Hit(cache, Arc::new(result)))
     }
 
     fn hit(&mut self, step: StepId, cache: CacheOutcome, result: Arc<ActionResult>, prepared: Prepared) {

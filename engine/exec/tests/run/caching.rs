@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use airtight_model::event::{CacheOutcome, Event};
 use airtight_model::step::{LogLevel, LogLine, Metric, Report};
-use airtight_model::{Class, Denial, Outcome, Value};
+use airtight_model::{Class, Denial, Outcome, Use, Value};
 
 use crate::draft::{Draft, args, ids, mount, output_of, source};
 use crate::fakes::{Act, act, ends};
@@ -64,7 +64,16 @@ async fn a_hit_replays_what_the_step_said() {
         allow: None,
         count: 1,
     };
+    let used = Use {
+        capability: "http".to_owned(),
+        request: "GET https://x/".to_owned(),
+        grant: "\"https://x\"".to_owned(),
+        count: 1,
+        sent: 0,
+        received: 5,
+    };
     let says = Act {
+        uses: vec![used],
         says: "one\ntwo\n",
         log: vec![log],
         reports: vec![report],
@@ -80,13 +89,17 @@ async fn a_hit_replays_what_the_step_said() {
         let said = events.iter().filter(|event| {
             matches!(
                 event,
-                Event::StepOutput { .. } | Event::StepLog { .. } | Event::StepReport { .. } | Event::StepDenied { .. }
+                Event::StepOutput { .. }
+                    | Event::StepLog { .. }
+                    | Event::StepReport { .. }
+                    | Event::StepUsed { .. }
+                    | Event::StepDenied { .. }
             )
         });
         said.map(Event::to_json).collect()
     };
     let (first, result) = (told(&world), world.finished("a")[0].result.clone());
-    assert_eq!(first.len(), 5);
+    assert_eq!(first.len(), 6);
     world.run(&plan).await;
     let expected: Vec<String> = first
         .iter()
@@ -98,7 +111,7 @@ async fn a_hit_replays_what_the_step_said() {
     // Where nobody shows the streams, they are not even read.
     let world = world.options(|options| options.replay_streams = false);
     world.run(&plan).await;
-    assert_eq!(told(&world).len(), 3);
+    assert_eq!(told(&world).len(), 4);
 }
 
 // What a hit wrote may be lost while its outputs are there: then it runs, rather than to say less than it did.

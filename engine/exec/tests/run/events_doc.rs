@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use airtight_model::event::{CacheOutcome, Event, RunSummary, StepFinished, Stream};
 use airtight_model::step::{LogLevel, LogLine, Metric, Report};
-use airtight_model::{Class, Denial, Outcome, Usage};
+use airtight_model::{Class, Denial, Outcome, Usage, Use};
 use serde_json::{Value as Json, json};
 
 const DOC: &str = include_str!("../../../../docs/formats/events.md");
@@ -68,9 +68,17 @@ fn events() -> Vec<Event> {
     let denial = Denial {
         capability: "net".to_owned(),
         request: "resolve example.com".to_owned(),
-        rule: "no grant names it".to_owned(),
-        allow: None,
+        rule: "no `net:` grant names that host".to_owned(),
+        allow: Some("net: [\"tcp://example.com:PORT\"]".to_owned()),
         count: 1,
+    };
+    let used = Use {
+        capability: "http".to_owned(),
+        request: "GET https://example.com/rules".to_owned(),
+        grant: "\"https://example.com\"".to_owned(),
+        count: 1,
+        sent: 0,
+        received: 5_120,
     };
     let text = "main.c:3: warning".to_owned();
     vec![
@@ -119,6 +127,11 @@ fn events() -> Vec<Event> {
         Event::StepDenied {
             step: step(),
             denial,
+            cached: false,
+        },
+        Event::StepUsed {
+            step: step(),
+            used,
             cached: false,
         },
         Event::StepRetried {

@@ -17,7 +17,7 @@ use airtight_model::plan::{EvaluationError, Evaluator, PlannedSource, Scope};
 use airtight_model::step::{LogLine, Report};
 use airtight_model::{
     Action, ActionKey, ActionResult, BlobDigest, Captured, Denial, Node, Outcome, ReadSet, StaticKey, StepReport,
-    StepRequest, Tree, TreeDigest, TreeEntry, Usage, Value,
+    StepRequest, Tree, TreeDigest, TreeEntry, Usage, Use, Value,
 };
 use airtight_store::{Explained, Lookup, MissReason, PublishOutcome};
 use async_trait::async_trait;
@@ -171,6 +171,11 @@ impl Trees for MemoryTrees {
         Ok(count)
     }
 
+    fn sha256(&self, blob: &BlobDigest) -> Result<[u8; 32], ServiceError> {
+        use sha2::Digest as _;
+        Ok(sha2::Sha256::digest(self.get(blob)?).into())
+    }
+
     fn holds(&self, node: &Node, blob: &BlobDigest) -> bool {
         match node {
             Node::File { blob: held, .. } => held == blob,
@@ -317,6 +322,7 @@ pub(crate) struct Act {
     pub(crate) says: &'static str,
     pub(crate) result: Option<Value>,
     pub(crate) denials: Vec<Denial>,
+    pub(crate) uses: Vec<Use>,
     pub(crate) reports: Vec<Report>,
     pub(crate) log: Vec<LogLine>,
     pub(crate) cacheable: bool,
@@ -335,6 +341,7 @@ pub(crate) fn act(takes_ms: u64) -> Act {
         says: "",
         result: None,
         denials: Vec::new(),
+        uses: Vec::new(),
         reports: Vec::new(),
         log: Vec::new(),
         cacheable: true,
@@ -430,7 +437,7 @@ impl FakeRunner {
             log: act.log,
             reports: act.reports,
             denials: act.denials,
-            uses: Vec::new(),
+            uses: act.uses,
             usage: Usage {
                 duration_us: act.takes.as_micros() as u64,
                 ..Usage::default()

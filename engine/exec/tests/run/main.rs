@@ -13,6 +13,7 @@ mod failures;
 mod fakes;
 mod on_a_store;
 mod order;
+mod pins;
 mod rewind;
 mod sources;
 mod speed;

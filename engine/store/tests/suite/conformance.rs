@@ -44,7 +44,27 @@ every_driver! {
     a_tree_reads_back_and_other_bytes_are_no_tree;
     a_forgotten_blob_is_missing_until_it_is_put_again;
     records_are_kept_apart_by_kind_and_replaced;
+    a_sha256_is_computed_once_and_remembered;
     many_threads_put_and_read_at_once;
+}
+
+// The digest that others speak is that of the blob's bytes, and known even when the blob has gone; of a blob that is not
+// there and was never asked for, there is none.
+fn a_sha256_is_computed_once_and_remembered(store: &Store) {
+    let digest = store.put_blob(b"abc").unwrap();
+    let hex: String = store
+        .sha256(&digest)
+        .unwrap()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    let large = store.put_blob(&bytes(3_000_001, 1)).unwrap();
+    let found = store.sha256(&large).unwrap();
+    store.forget_blob(&large).unwrap();
+    assert_eq!(store.sha256(&large).unwrap(), found);
+    let never = BlobDigest::of(b"never");
+    assert_eq!(store.sha256(&never).unwrap_err().lost_blob(), Some(never));
 }
 
 // Every size around the borders of chunk groups, packs and segments.
