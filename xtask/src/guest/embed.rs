@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Error, Toolchain, build, repository, target_folder};
 
 /// The standard components, `std/NAME` in a pipeline file, each the crate `plugins/NAME`.
-pub const STANDARD: [&str; 4] = ["archive", "sbom", "secret-scan", "site"];
+pub const STANDARD: [&str; 5] = ["archive", "fetch", "sbom", "secret-scan", "site"];
 
 /// How every component begins: WebAssembly's magic number, then the layer and version of the component model.
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0";
