@@ -13,7 +13,7 @@ use crate::canonical::{canonical_enum, canonical_record};
 
 pub use address::{AddressClass, Cidr, ParseCidrError, class_of};
 pub use cover::Widening;
-pub use decide::{HttpTarget, NetTarget, Refusal, allow_address};
+pub use decide::{HttpTarget, NetTarget, Refusal};
 pub use host::{Host, HostPattern, Origin, ParseHostError, ParseOriginError, Scheme};
 
 /// All that a step is given beside its mounts. The default is nothing.

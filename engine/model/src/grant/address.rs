@@ -30,6 +30,13 @@ impl Cidr {
     }
 }
 
+/// That address alone.
+impl From<IpAddr> for Cidr {
+    fn from(address: IpAddr) -> Self {
+        Self(address.into())
+    }
+}
+
 impl FromStr for Cidr {
     type Err = ParseCidrError;
 

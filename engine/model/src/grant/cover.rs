@@ -23,7 +23,7 @@ impl HttpGrant {
         self.scheme == other.scheme
             && self.port == other.port
             && self.host.covers(&other.host)
-            && (self.path == "/" || self.allows_path(&other.path))
+            && (self.path == "/" || (other.path != "/" && self.allows_path(&other.path)))
             && other.methods.iter().all(|method| self.methods.contains(method))
             && other
                 .addresses

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::address::Cidr;
+use super::address::{AddressClass, Cidr};
 use super::{
     DEFAULT_METHODS, Grants, Host, HostPattern, HttpGrant, NetGrant, Scheme, SecretGrant, SecretPlace, Transport,
     class_of,
@@ -115,13 +115,13 @@ impl HttpGrant {
     }
 
     /// Whether a path begins with the grant's, segment by segment. A path that a server could read as another one
-    /// (dot segments, encoded dots and slashes, empty segments, backslashes) is covered by `/` alone.
+    /// (dot segments, encoded dots, slashes and percent signs, empty segments, parameters, backslashes) is covered by `/` alone.
     pub fn allows_path(&self, path: &str) -> bool {
         if self.path == "/" {
             return path.starts_with('/');
         }
         let lower = path.to_ascii_lowercase();
-        let doubtful = ["%2e", "%2f", "%5c", "\\", "//", ";"]
+        let doubtful = ["%2e", "%2f", "%5c", "%25", "%00", "\\", "//", ";"]
             .iter()
             .any(|part| lower.contains(part))
             || lower.split('/').any(|segment| segment == "." || segment == "..");
@@ -134,16 +134,17 @@ impl HttpGrant {
 }
 
 impl Grants {
-    /// Whether an HTTP request may be made, by its form; its addresses are checked when they are known
-    /// ([`allow_address`]).
+    /// The grants that allow an HTTP request by its form, in the order of the pipeline file; its addresses are checked
+    /// when they are known ([`HttpGrant::allow_address`]), and the first grant that allows one of them is the one in use.
     ///
     /// # Errors
     /// No grant covers it.
-    pub fn http(&self, target: &HttpTarget) -> Result<&HttpGrant, Refusal> {
+    pub fn http(&self, target: &HttpTarget) -> Result<Vec<&HttpGrant>, Refusal> {
         let of_origin: Vec<&HttpGrant> = self.http.iter().filter(|grant| grant.is_for(target)).collect();
         let allows = |grant: &&&HttpGrant| grant.allows_method(&target.method) && grant.allows_path(&target.path);
-        if let Some(grant) = of_origin.iter().find(allows) {
-            return Ok(grant);
+        let allowing: Vec<&HttpGrant> = of_origin.iter().filter(allows).copied().collect();
+        if !allowing.is_empty() {
+            return Ok(allowing);
         }
         let line = |grant: &HttpGrant| format!("http: [{grant}]");
         if let Some(grant) = of_origin.iter().find(|grant| grant.allows_path(&target.path)) {
@@ -164,18 +165,20 @@ impl Grants {
         ))
     }
 
-    /// Whether a connection may be opened, by its host and port.
+    /// The grants that allow a connection by its host and port, as [`Grants::http`] does for requests.
     ///
     /// # Errors
     /// No grant covers it.
-    pub fn net(&self, target: &NetTarget) -> Result<&NetGrant, Refusal> {
+    pub fn net(&self, target: &NetTarget) -> Result<Vec<&NetGrant>, Refusal> {
         let matches = |grant: &&NetGrant| {
             grant.transport == target.transport && grant.port == target.port && grant.host.matches(&target.host)
         };
-        self.net.iter().find(matches).ok_or_else(|| {
+        let allowing: Vec<&NetGrant> = self.net.iter().filter(matches).collect();
+        if allowing.is_empty() {
             let allow = format!("net: [\"{target}\"]");
-            Refusal::unless("no `net:` grant names that host and port", allow)
-        })
+            return Err(Refusal::unless("no `net:` grant names that host and port", allow));
+        }
+        Ok(allowing)
     }
 
     /// Whether a name may be looked up: some socket grant is for it.
@@ -226,20 +229,45 @@ impl Grants {
     }
 }
 
-/// Whether a host may be reached at an address: it is public, or the grant names it (by `addresses:`, or by being for
-/// that very address).
-///
-/// # Errors
-/// It is neither.
-pub fn allow_address(host: &HostPattern, granted: &[Cidr], address: IpAddr) -> Result<(), Refusal> {
+impl HttpGrant {
+    /// Whether a host that the grant names may be reached at an address: it is public, or the grant names it (by
+    /// `addresses:`, or by being for that very address).
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn allow_address(&self, host: &Host, address: IpAddr) -> Result<(), Refusal> {
+        allow_address(&self.host, &self.addresses, address).map_err(|class| {
+            let mut wider = self.clone();
+            wider.addresses.push(address.to_canonical().into());
+            let rule = format!("`{host}` is at {address}, {}", class.word());
+            Refusal::unless(rule, format!("http: [{wider}]"))
+        })
+    }
+}
+
+impl NetGrant {
+    /// As [`HttpGrant::allow_address`].
+    ///
+    /// # Errors
+    /// It is neither public nor named.
+    pub fn allow_address(&self, host: &Host, address: IpAddr) -> Result<(), Refusal> {
+        allow_address(&self.host, &self.addresses, address).map_err(|class| {
+            let mut wider = self.clone();
+            wider.addresses.push(address.to_canonical().into());
+            let rule = format!("`{host}` is at {address}, {}", class.word());
+            Refusal::unless(rule, format!("net: [{wider}]"))
+        })
+    }
+}
+
+fn allow_address(host: &HostPattern, granted: &[Cidr], address: IpAddr) -> Result<(), AddressClass> {
     let address = address.to_canonical();
-    let literal = *host == HostPattern::Exact(Host::Address(address));
     let Some(class) = class_of(address) else {
         return Ok(());
     };
+    let literal = *host == HostPattern::Exact(Host::Address(address));
     if literal || granted.iter().any(|range| range.contains(address)) {
         return Ok(());
     }
-    let rule = format!("`{host}` is at {address}, {}", class.word());
-    Err(Refusal::unless(rule, format!("addresses: [\"{address}\"]")))
+    Err(class)
 }
