@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use airtight_egress::{Egress, EgressConfig};
 use airtight_exec::{ComponentError, Components, LazyRunner, RunnerControl, StepRunner};
 use airtight_model::event::{Event, Stream, Subscriber};
 use airtight_model::step::{LogLine, Report};
@@ -35,6 +36,7 @@ pub(crate) fn lazy(store: Store, state_dir: Option<PathBuf>, events: Arc<dyn Sub
             state_dir: state_dir.clone(),
             store: store.clone(),
             components,
+            egress: Egress::new(EgressConfig::default()),
         };
         Ok(Arc::new(SandboxRunner {
             sandbox: Sandbox::new(config),

@@ -13,7 +13,11 @@ pub(crate) mod progress;
 pub(crate) mod random;
 pub(crate) mod report;
 
-use airtight_model::Denial;
+use std::sync::Arc;
+
+use airtight_egress::{Egress, Session};
+use airtight_model::grant::{Grants, Refusal};
+use airtight_model::{Denial, StepRequest};
 use wasmtime::component::Linker;
 
 use crate::state::State;
@@ -133,6 +137,22 @@ const MAX_DENIAL_TEXT: usize = 512;
 /// The request that stands for all refusals that are not kept apart.
 const OTHERS: &str = "others";
 
+/// What a step was given of the outside, and its way there.
+pub(crate) struct Outside {
+    pub(crate) session: Session,
+    pub(crate) grants: Arc<Grants>,
+}
+
+impl Outside {
+    /// The way out of an attempt.
+    pub(crate) fn new(egress: &Egress, request: &StepRequest) -> Self {
+        Self {
+            session: egress.session(&request.grants, request.limits.net),
+            grants: Arc::new(request.grants.clone()),
+        }
+    }
+}
+
 /// The refusals of an attempt, each different one with a count.
 #[derive(Debug, Default)]
 pub(crate) struct Denials {
@@ -140,33 +160,50 @@ pub(crate) struct Denials {
 }
 
 impl Denials {
-    /// Records a refusal. The text is the guest's: it is cut and made printable here.
-    pub(crate) fn record(&mut self, capability: &str, request: &str) {
-        let request = printable(request, MAX_DENIAL_TEXT);
-        if !self.count(capability, &request) {
-            let request = if self.known.len() < MAX_DENIALS {
-                request
-            } else {
-                OTHERS.to_owned()
-            };
-            if !self.count(capability, &request) {
-                self.known.push(Denial {
-                    capability: capability.to_owned(),
-                    request,
-                    rule: "no grant names it".to_owned(),
-                    allow: None,
-                    count: 1,
-                });
-            }
+    /// Records a refusal. Its texts are the guest's: they are cut and made printable here.
+    pub(crate) fn record(&mut self, capability: &str, request: &str, refusal: &Refusal) {
+        self.add(Denial {
+            capability: capability.to_owned(),
+            request: printable(request, MAX_DENIAL_TEXT),
+            rule: printable(&refusal.rule, MAX_DENIAL_TEXT),
+            allow: refusal.allow.as_ref().map(|line| printable(line, MAX_DENIAL_TEXT)),
+            count: 1,
+        });
+    }
+
+    /// Adds refusals that were recorded elsewhere.
+    pub(crate) fn extend(&mut self, denials: Vec<Denial>) {
+        denials.into_iter().for_each(|denial| self.add(denial));
+    }
+
+    /// The line under `grants:` that would allow the first refusal that a line can allow.
+    pub(crate) fn allow(&self) -> Option<&str> {
+        self.known.iter().find_map(|denial| denial.allow.as_deref())
+    }
+
+    fn add(&mut self, denial: Denial) {
+        if self.count(&denial) {
+            return;
+        }
+        if self.known.len() < MAX_DENIALS {
+            self.known.push(denial);
+            return;
+        }
+        let others = Denial {
+            request: OTHERS.to_owned(),
+            rule: "more were refused than are listed".to_owned(),
+            allow: None,
+            ..denial
+        };
+        if !self.count(&others) {
+            self.known.push(others);
         }
     }
 
-    fn count(&mut self, capability: &str, request: &str) -> bool {
-        let known = self
-            .known
-            .iter_mut()
-            .find(|known| known.capability == capability && known.request == request);
-        known.map(|known| known.count += 1).is_some()
+    fn count(&mut self, denial: &Denial) -> bool {
+        let same = |known: &&mut Denial| known.capability == denial.capability && known.request == denial.request;
+        let known = self.known.iter_mut().find(same);
+        known.map(|known| known.count += denial.count).is_some()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -214,8 +251,8 @@ mod tests {
     fn refusals_are_counted_and_bounded() {
         let mut denials = Denials::default();
         for i in 0..1000 {
-            denials.record("net", "tcp create");
-            denials.record("net", &format!("resolve host{i}"));
+            denials.record("net", "tcp create", &Refusal::never("no"));
+            denials.record("net", &format!("resolve host{i}"), &Refusal::never("no"));
         }
         let denials = denials.take();
         assert!(denials.len() <= MAX_DENIALS + 1);

@@ -30,6 +30,8 @@ pub(crate) enum Struck {
     Reports { count: usize, size: u64 },
     #[error("it asked for more than {} of random bytes in one call", bytes(*.0))]
     Random(u64),
+    #[error(transparent)]
+    Net(#[from] airtight_egress::Struck),
 }
 
 impl Struck {
@@ -41,8 +43,22 @@ impl Struck {
             Self::Log(limit) => line(format!("log: {}", doubled(limit))),
             Self::Handles(limit) => line(format!("handles: {}", limit.saturating_mul(2))),
             Self::Fuel(limit) => line(format!("fuel: {}", limit.saturating_mul(2))),
+            Self::Net(struck) => line(format!("net: {{ {} }}", net_line(struck))),
             Self::Tables | Self::Hostcall | Self::Reports { .. } | Self::Random(_) => None,
         }
+    }
+}
+
+/// The line under `net:` that raises a bound.
+fn net_line(struck: airtight_egress::Struck) -> String {
+    use airtight_egress::Struck as Net;
+    match struck {
+        Net::Requests(limit) => format!("requests: {}", limit.saturating_mul(2)),
+        Net::Connections(limit) => format!("connections: {}", limit.saturating_mul(2)),
+        Net::Lookups(limit) => format!("lookups: {}", limit.saturating_mul(2)),
+        Net::Headers(limit) => format!("headers: {}", doubled(limit)),
+        Net::Body(limit) => format!("body: {}", doubled(limit)),
+        Net::Total(limit) => format!("total: {}", doubled(limit)),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use airtight_egress::Egress;
 use airtight_model::step::Invocation;
 use airtight_model::{Action, BlobDigest, Outcome, ReadSet, StepReport, StepRequest, Usage};
 use airtight_store::walk::MAX_PATH_LEN;
@@ -19,11 +20,11 @@ use crate::cap::http::HttpCtx;
 use crate::cap::poll::PollCtx;
 use crate::cap::progress::ProgressCtx;
 use crate::cap::random::RandomCtx;
-use crate::cap::{Denials, printable};
+use crate::cap::{Denials, Outside, printable};
 use crate::control::{Cancel, RunControl};
 use crate::engine::Runtimes;
 use crate::function;
-use crate::limits::{HOSTCALL_BYTES, Limiter, doubled};
+use crate::limits::{HOSTCALL_BYTES, Limiter, Struck, doubled};
 use crate::load::{ComponentSource, LoadError, Loaded, Loader};
 use crate::output::{Kept, Said};
 use crate::state::State;
@@ -39,11 +40,14 @@ pub struct SandboxConfig {
     pub store: Store,
     /// Where components come from.
     pub components: Arc<dyn ComponentSource>,
+    /// The way out, for steps that were granted one.
+    pub egress: Egress,
 }
 
 /// Runs steps. Making one costs nothing: the runtime starts with the first step that really runs.
 pub struct Sandbox {
     store: Store,
+    egress: Egress,
     runtimes: Arc<Runtimes>,
     loader: Arc<Loader>,
     ticker: Ticker,
@@ -107,6 +111,7 @@ impl Sandbox {
         let loader = Loader::new(Arc::clone(&runtimes), config.components, config.state_dir);
         Self {
             store: config.store,
+            egress: config.egress,
             runtimes,
             loader: Arc::new(loader),
             ticker: Ticker::new(),
@@ -170,18 +175,22 @@ impl Sandbox {
         let vfs = vfs.map_err(|error| Ended::from(Verdict::errored(error.to_string())))?;
         let mut table = wasmtime::component::ResourceTable::new();
         table.set_max_capacity(usize::try_from(request.limits.handles).unwrap_or(usize::MAX));
+        let outside = Outside::new(&self.egress, request);
         let state = State {
             table,
             limiter: Limiter::new(&request.limits),
-            wasi: env::context(request, stdin.clone(), said),
+            wasi: env::context(request, &outside.session, stdin.clone(), said),
             fs: FsCtx::new(vfs),
             clock: ClockCtx::new(request.clock_base),
-            poll: PollCtx::default(),
+            poll: PollCtx {
+                outside: request.grants.reaches_out(),
+            },
             random: RandomCtx::new(*Action::new(request).static_key().as_bytes()),
-            http: HttpCtx::new(),
+            http: HttpCtx::new(&outside.session, request.limits.net.headers),
             progress: ProgressCtx::default(),
             denials: Denials::default(),
             said: said.clone(),
+            outside,
         };
         Ok((state, stdin))
     }
@@ -196,12 +205,15 @@ impl Sandbox {
         store.set_hostcall_fuel(HOSTCALL_BYTES);
         store.set_epoch_deadline(1);
         let watched = cancel.clone();
-        store.epoch_deadline_callback(move |_| {
+        store.epoch_deadline_callback(move |context| {
             if watched.is_cancelled() {
                 return Err(Stop::Cancelled.into());
             }
             if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 return Err(late.into());
+            }
+            if let Some(struck) = context.data().outside.session.struck() {
+                return Err(Struck::Net(struck).into());
             }
             Ok(UpdateDeadline::Yield(1))
         });
@@ -343,6 +355,8 @@ struct Finish<'a> {
 
 impl Finish<'_> {
     fn report(mut self, verdict: Verdict) -> Ran {
+        let (refused, uses) = self.state.outside.session.record();
+        self.state.denials.extend(refused);
         let mut verdict = self.judged(verdict);
         let mut outputs = Vec::new();
         if verdict.outcome == Outcome::Succeeded {
@@ -361,6 +375,7 @@ impl Finish<'_> {
         let mut report = report(verdict, kept);
         report.outputs = outputs;
         report.denials = denials;
+        report.uses = uses;
         report.usage.memory = self.state.limiter.peak();
         let files = self.state.fs.vfs.usage();
         report.usage.read = files.read;
@@ -405,8 +420,12 @@ impl Finish<'_> {
         if let Some(struck) = self.state.fs.vfs.struck() {
             return Verdict::failed(struck.to_string()).with_help(struck_help(struck));
         }
+        if let Some(struck) = self.state.outside.session.struck() {
+            let struck = Struck::Net(struck);
+            return Verdict::failed(struck.to_string()).with_help(struck.help());
+        }
         if verdict.outcome == Outcome::Failed && verdict.help.is_none() && !self.state.denials.is_empty() {
-            return verdict.denied();
+            return verdict.denied(self.state.denials.allow());
         }
         verdict
     }

@@ -5,7 +5,6 @@ use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtxView;
 
-use crate::cap::Denials;
 use crate::cap::artifact::ArtifactView;
 use crate::cap::clock::{ClockCtx, ClockView};
 use crate::cap::fs::{self, FsCtx, FsView};
@@ -16,6 +15,7 @@ use crate::cap::poll::{PollCtx, PollView};
 use crate::cap::progress::{ProgressCtx, ProgressView};
 use crate::cap::random::{RandomCtx, RandomView};
 use crate::cap::report::ReportView;
+use crate::cap::{Denials, Outside};
 use crate::limits::Limiter;
 use crate::output::Said;
 
@@ -32,6 +32,7 @@ pub(crate) struct State {
     pub(crate) progress: ProgressCtx,
     pub(crate) denials: Denials,
     pub(crate) said: Said,
+    pub(crate) outside: Outside,
 }
 
 impl WasiView for State {
@@ -76,6 +77,7 @@ impl State {
 
     pub(crate) fn net(&mut self) -> NetView<'_> {
         NetView {
+            outside: &self.outside,
             denials: &mut self.denials,
             table: &mut self.table,
         }
@@ -83,6 +85,8 @@ impl State {
 
     pub(crate) fn http(&mut self) -> HttpView<'_> {
         HttpView {
+            ctx: &mut self.http,
+            outside: &self.outside,
             denials: &mut self.denials,
             table: &mut self.table,
         }

@@ -114,11 +114,14 @@ impl Verdict {
     }
 
     /// It failed after something was refused to it.
-    pub(crate) fn denied(self) -> Self {
-        let help = "a step has no network: mount what it needs, or let it work without (`mounts:`)";
+    pub(crate) fn denied(self, allow: Option<&str>) -> Self {
+        let help = match allow {
+            Some(line) => format!("to allow it, add to the step: `grants: {{ {line} }}`"),
+            None => "nothing can allow it: mount what it needs (`mounts:`), or let it work without".to_owned(),
+        };
         Self {
             outcome: Outcome::Denied,
-            help: Some(help.to_owned()),
+            help: Some(help),
             ..self
         }
     }

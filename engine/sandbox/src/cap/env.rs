@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use airtight_egress::Session;
 use airtight_model::StepRequest;
 use airtight_model::step::Invocation;
 use airtight_store::{Blob, StoreError};
@@ -35,13 +36,15 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 /// wasmtime-wasi's context for a request: it holds nothing of the host but what the request says.
-pub(crate) fn context(request: &StepRequest, stdin: Stdin, said: &Said) -> WasiCtx {
+pub(crate) fn context(request: &StepRequest, session: &Session, stdin: Stdin, said: &Said) -> WasiCtx {
     let mut builder = WasiCtxBuilder::new();
     builder.arg(&request.program);
     if let Invocation::Command(arguments, _) = &request.invocation {
         builder.args(arguments);
     }
     builder.envs(&request.env);
+    // Placeholders of secrets; the values are nowhere in the sandbox.
+    builder.envs(&session.environment());
     builder.initial_cwd(request.cwd.clone());
     builder.stdin(stdin);
     builder.stdout(Standard {

@@ -7,9 +7,10 @@ use wasmtime_wasi::p2::bindings::sockets::network::{ErrorCode, IpAddress, IpAddr
 use wasmtime_wasi::p2::{DynPollable, Network, SocketError, TcpSocket, UdpSocket};
 use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsView};
 
-use super::Denials;
+use super::{Denials, Outside};
 use crate::bindings::wasi::sockets::ip_name_lookup;
 use crate::state::State;
+use airtight_model::grant::Refusal;
 
 /// The answer of a name lookup. None is ever made: lookups are refused.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Net;
 
 /// A borrow of the state with what goes with it.
 pub(crate) struct NetView<'a> {
+    #[expect(dead_code, reason = "sockets will use it")]
+    pub(crate) outside: &'a Outside,
     pub(crate) denials: &'a mut Denials,
     pub(crate) table: &'a mut ResourceTable,
 }
@@ -42,7 +45,8 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 impl NetView<'_> {
     fn refuse(&mut self, request: &str) -> SocketError {
-        self.denials.record("net", request);
+        self.denials
+            .record("net", request, &Refusal::never("no grant names it"));
         ErrorCode::AccessDenied.into()
     }
 }

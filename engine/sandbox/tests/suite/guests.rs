@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use airtight_egress::{Egress, EgressConfig};
 use airtight_model::component::FunctionRef;
 use airtight_model::step::{DEFAULT_CLOCK_BASE, Invocation, LogLine, Report};
 use airtight_model::{BlobDigest, Captured, Limits, StepReport, StepRequest, Value};
@@ -126,6 +127,7 @@ impl Host {
             state_dir,
             store: store.clone(),
             components,
+            egress: Egress::new(EgressConfig::default()),
         });
         let heard = Arc::new(Heard::default());
         let control = RunControl {

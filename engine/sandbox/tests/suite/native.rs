@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use airtight_egress::{Egress, EgressConfig};
 use airtight_model::{BlobDigest, Outcome};
 use airtight_sandbox::{ComponentSource, RunControl, Sandbox, SandboxConfig};
 use airtight_store::{Store, StoreError};
@@ -33,6 +34,7 @@ async fn process(state: Option<&Path>, count: usize) -> (usize, Option<String>) 
         state_dir,
         store: host.store.clone(),
         components: source,
+        egress: Egress::new(EgressConfig::default()),
     });
     let control = RunControl::default();
     let runs = futures::future::join_all((0..count).map(|_| sandbox.run(&request, &control))).await;

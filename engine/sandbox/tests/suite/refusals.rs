@@ -92,6 +92,11 @@ async fn http_is_refused_and_recorded_without_its_query() {
     let imports = ["wasi:http/types@0.2.12", "wasi:http/outgoing-handler@0.2.12"];
     let report = host.run(&host.command(&command(&imports, HTTP, body))).await;
     assert_eq!(report.cause, None);
-    assert_eq!(report.denials, [denial("http", "GET https://example.com/api", 1)]);
+    let refused = Denial {
+        rule: "no `http:` grant names that scheme, host and port".to_owned(),
+        allow: Some(r#"http: ["https://example.com"]"#.to_owned()),
+        ..denial("http", "GET https://example.com/api", 1)
+    };
+    assert_eq!(report.denials, [refused]);
     assert_eq!(host.bytes(&report.stdout)[0], 1, "the guest got an error");
 }
