@@ -1,6 +1,11 @@
 //! Secrets by handle: placeholders, where they are replaced, what is computed with them, and taking values out of what
 //! comes back. Not here: who is granted what (`model::grant`).
 
+mod body;
+mod forms;
+mod matcher;
+mod operation;
+mod place;
 mod redact;
 mod vault;
 
@@ -53,3 +58,6 @@ pub enum JwtAlgorithm {
     /// Ed25519.
     EdDsa,
 }
+
+#[cfg(test)]
+mod tests;
