@@ -36,15 +36,6 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// One that has nothing to take out.
-    pub(crate) fn none() -> Self {
-        Self {
-            replacements: None,
-            held: Zeroizing::default(),
-            found: None,
-        }
-    }
-
     pub(super) fn new(replacements: Arc<Replacements>) -> Self {
         Self {
             replacements: (!replacements.matcher.is_empty()).then_some(replacements),
