@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use airtight_model::Span;
-use airtight_model::plan::When;
-use airtight_model::step::{Limits, Outcome};
+use airtight_model::grant::{HttpGrant, NetGrant, SecretGrant};
+use airtight_model::plan::{SecretSource, When};
+use airtight_model::step::{Limits, Outcome, Pin};
 use serde_json::Value as Json;
 
 use crate::node::Name;
@@ -24,6 +25,7 @@ pub(crate) struct File {
     pub(crate) name: Option<Name>,
     pub(crate) inputs: Vec<Input>,
     pub(crate) sources: Vec<Source>,
+    pub(crate) secrets: Vec<Secret>,
     pub(crate) stages: Option<Vec<Name>>,
     pub(crate) steps: Vec<Arc<Step>>,
     pub(crate) includes: Vec<Include>,
@@ -91,6 +93,54 @@ pub(crate) struct Source {
     pub(crate) gitignore: bool,
 }
 
+/// A declared secret: where its value comes from, as it is written.
+#[derive(Debug, Clone)]
+pub(crate) struct Secret {
+    pub(crate) name: Name,
+    pub(crate) source: Option<At<SecretSource>>,
+}
+
+/// `grants:`
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Granted {
+    pub(crate) http: Vec<HttpItem>,
+    pub(crate) net: Vec<NetItem>,
+    pub(crate) secrets: Vec<SecretItem>,
+    pub(crate) clock: Option<Span>,
+    pub(crate) random: bool,
+    /// Whether something was wrong in it, which has been reported: then what it lacks may be what was wrong.
+    pub(crate) faulty: bool,
+}
+
+/// An item of `http:`. Paths in the grant are empty until they are checked.
+#[derive(Debug, Clone)]
+pub(crate) struct HttpItem {
+    pub(crate) grant: HttpGrant,
+    pub(crate) span: Span,
+    pub(crate) ca: Option<Name>,
+    pub(crate) certificate: Option<Name>,
+    pub(crate) key: Option<Name>,
+}
+
+/// An item of `net:`. Paths in the grant are empty until they are checked.
+#[derive(Debug, Clone)]
+pub(crate) struct NetItem {
+    pub(crate) grant: NetGrant,
+    pub(crate) span: Span,
+    pub(crate) ca: Option<Name>,
+    pub(crate) password: Option<Name>,
+}
+
+/// An entry of `secrets:` under `grants:`.
+#[derive(Debug, Clone)]
+pub(crate) struct SecretItem {
+    pub(crate) grant: SecretGrant,
+    pub(crate) name: Name,
+    /// The places of `to:`, in its order.
+    pub(crate) to: Vec<Span>,
+    pub(crate) env: Option<Name>,
+}
+
 /// An included file.
 #[derive(Debug, Clone)]
 pub(crate) struct Include {
@@ -118,8 +168,11 @@ pub(crate) struct Step {
     pub(crate) cwd: Option<Template>,
     pub(crate) mounts: Vec<Mount>,
     pub(crate) outputs: Vec<Output>,
+    pub(crate) grants: Granted,
     pub(crate) limits: Limits,
     pub(crate) clock_base: u64,
+    /// Where `clock:` is.
+    pub(crate) clock: Option<Span>,
     pub(crate) condition: Option<Condition>,
     pub(crate) after: Vec<Name>,
     pub(crate) when: When,
@@ -162,6 +215,7 @@ pub(crate) struct Mount {
 pub(crate) struct Output {
     pub(crate) name: Name,
     pub(crate) path: Name,
+    pub(crate) pin: Option<Pin>,
 }
 
 /// `retry:`

@@ -4,6 +4,7 @@
 mod arguments;
 mod component;
 mod expression;
+mod grants;
 mod graph;
 mod names;
 mod places;
@@ -14,10 +15,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use airtight_model::component::{Catalog, FunctionSignature, ResolvedComponent};
-use airtight_model::plan::PlannedSource;
+use airtight_model::grant::Grants;
+use airtight_model::plan::{PlannedSecret, PlannedSource};
 use airtight_model::{Diagnostic, Severity, Span};
 
 pub(crate) use expression::Programs;
+pub(crate) use grants::secrets_of;
 pub(crate) use reference::{Reference, cell_problem, parse_output, parse_step};
 
 use crate::ast::{Axis, Condition, Input, Step};
@@ -32,6 +35,7 @@ pub struct Checked {
     pub(crate) name: String,
     pub(crate) scopes: Vec<FileScope>,
     pub(crate) sources: Vec<PlannedSource>,
+    pub(crate) secrets: Vec<PlannedSecret>,
     pub(crate) steps: Vec<CheckedStep>,
     pub(crate) exports: Vec<CheckedExport>,
     pub(crate) programs: Programs,
@@ -52,6 +56,7 @@ pub(crate) struct CheckedStep {
     pub(crate) file: usize,
     pub(crate) uses: Uses,
     pub(crate) call: Call,
+    pub(crate) grants: Grants,
     /// The cells; none while inputs decide them. A step without a matrix has none of either.
     pub(crate) cells: Option<Vec<Cell>>,
     /// What the mounts show, in the order of `decl.mounts`.
@@ -115,6 +120,8 @@ pub fn check(parsed: &Parsed, catalog: &dyn Catalog) -> (Option<Checked>, Vec<Di
     check.collect();
     check.scopes();
     check.sources();
+    check.secrets();
+    check.grants();
     check.stages();
     check.cells();
     check.components();
@@ -124,6 +131,7 @@ pub fn check(parsed: &Parsed, catalog: &dyn Catalog) -> (Option<Checked>, Vec<Di
     let Check {
         steps,
         sources,
+        secrets,
         exports,
         scopes,
         programs,
@@ -147,6 +155,7 @@ pub fn check(parsed: &Parsed, catalog: &dyn Catalog) -> (Option<Checked>, Vec<Di
             name,
             scopes,
             sources,
+            secrets,
             steps,
             exports,
             programs,
@@ -167,6 +176,8 @@ pub(crate) struct Check<'a> {
     scopes: Vec<FileScope>,
     sources: Vec<PlannedSource>,
     source_at: HashMap<&'a str, usize>,
+    secrets: Vec<PlannedSecret>,
+    secret_at: HashMap<&'a str, usize>,
     steps: Vec<CheckedStep>,
     step_at: HashMap<&'a str, usize>,
     stage_names: Vec<String>,
@@ -187,6 +198,8 @@ impl<'a> Check<'a> {
             scopes: Vec::new(),
             sources: Vec::new(),
             source_at: HashMap::new(),
+            secrets: Vec::new(),
+            secret_at: HashMap::new(),
             steps: Vec::new(),
             step_at: HashMap::new(),
             stage_names: Vec::new(),
@@ -305,6 +318,10 @@ impl<'a> Check<'a> {
     }
 
     fn retry(&self, step: &CheckedStep) {
+        // What answers a step from outside may answer otherwise the next time.
+        if !step.grants.is_empty() || step.decl.grants.faulty {
+            return;
+        }
         for on in step.decl.retry.iter().flat_map(|retry| &retry.on) {
             if !matches!(
                 on.value,

@@ -121,4 +121,26 @@ codes! {
     UNKNOWN_SELECTION = "P0071";
     /// A condition on an outcome that the step never sees.
     CONDITION_UNREACHABLE = "P0072";
+    /// A host, an origin or a URL of a grant that does not read as one.
+    BAD_GRANT = "P0080";
+    /// A grant to more hosts than anyone owns.
+    GRANT_TOO_WIDE = "P0081";
+    /// A method that is none, or that is never sent.
+    BAD_METHOD = "P0082";
+    /// Addresses that do not read as any.
+    BAD_ADDRESSES = "P0083";
+    /// A secret that is not declared.
+    UNKNOWN_SECRET = "P0084";
+    /// A secret that no step uses.
+    UNUSED_SECRET = "P0085";
+    /// A secret for an origin that the step may not reach.
+    SECRET_NOT_COVERED = "P0086";
+    /// Two values for one variable of the environment.
+    ENV_COLLISION = "P0087";
+    /// A secret without a source, or with several.
+    SECRET_SOURCE = "P0088";
+    /// A clock that is both real and set.
+    CLOCK_CONFLICT = "P0089";
+    /// A pin that no digest can be, or several for one output.
+    BAD_PIN = "P0090";
 }

@@ -2,7 +2,7 @@
 //! with words; a test compares the two. Not here: what the keys take.
 
 pub(crate) const FILE: &[&str] = &[
-    "airtight", "name", "inputs", "sources", "steps", "stages", "include", "export",
+    "airtight", "name", "inputs", "sources", "secrets", "steps", "stages", "include", "export",
 ];
 /// Keys that only the pipeline file itself may have.
 pub(crate) const NOT_IN_FRAGMENT: &[&str] = &["name", "stages", "export"];
@@ -19,6 +19,7 @@ pub(crate) const STEP: &[&str] = &[
     "cwd",
     "mounts",
     "outputs",
+    "grants",
     "limits",
     "clock",
     "if",
@@ -31,10 +32,36 @@ pub(crate) const STEP: &[&str] = &[
     "description",
 ];
 pub(crate) const MOUNT: &[&str] = &["source", "output", "paths", "writable"];
-pub(crate) const OUTPUT: &[&str] = &["path"];
-/// Keys of an output that pin it: later.
+pub(crate) const OUTPUT: &[&str] = &["path", "sha256", "blake3", "tree"];
+/// Keys of an output that pin it.
 pub(crate) const PINS: &[&str] = &["sha256", "blake3", "tree"];
-pub(crate) const LIMITS: &[&str] = &["memory", "time", "output", "files", "log", "handles", "fuel"];
+pub(crate) const SECRET: &[&str] = &["env", "file", "command"];
+pub(crate) const GRANTS: &[&str] = &["http", "net", "secrets", "clock", "random"];
+pub(crate) const HTTP: &[&str] = &["url", "methods", "addresses", "ca", "client-certificate"];
+pub(crate) const CLIENT_CERTIFICATE: &[&str] = &["certificate", "key"];
+pub(crate) const NET: &[&str] = &["to", "addresses", "login"];
+pub(crate) const LOGIN: &[&str] = &["postgres"];
+pub(crate) const POSTGRES: &[&str] = &["user", "password", "database", "tls", "ca"];
+pub(crate) const SECRET_GRANT: &[&str] = &["to", "in", "operations", "env"];
+pub(crate) const PLACE: &[&str] = &["header", "query", "body"];
+pub(crate) const LIMITS: &[&str] = &[
+    "memory",
+    "time",
+    "output",
+    "files",
+    "log",
+    "handles",
+    "fuel",
+    "tables",
+    "stack",
+    "name",
+    "call",
+    "random",
+    "component",
+    "compile",
+    "net",
+];
+pub(crate) const NET_LIMITS: &[&str] = &["requests", "connections", "lookups", "headers", "body", "total", "time"];
 pub(crate) const RETRY: &[&str] = &["times", "on", "backoff"];
 /// Keys of a matrix that are not axes.
 pub(crate) const MATRIX: &[&str] = &["include", "exclude", "max-parallel", "fail-fast"];

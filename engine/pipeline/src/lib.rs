@@ -26,6 +26,7 @@ mod node;
 mod paths;
 mod plan;
 mod schema;
+mod suffix;
 mod syntax;
 mod template;
 mod units;

@@ -1,7 +1,10 @@
 //! Nodes to the file's own shape: unknown keys, wrong types and words that are none of those known are found here, all
 //! of them. Not here: steps (`lower::step`), and whatever needs more than one key to judge.
 
+mod grants;
+mod limits;
 mod read;
+mod secrets;
 mod step;
 
 use airtight_model::Diagnostic;
@@ -59,6 +62,7 @@ impl Lower<'_> {
                 "name" => file.name = self.string(value, "name"),
                 "inputs" => file.inputs = self.named(value, "inputs", Self::input),
                 "sources" => file.sources = self.named(value, "sources", Self::source),
+                "secrets" => file.secrets = self.named(value, "secrets", Self::secret),
                 "stages" => file.stages = Some(self.names(value, "stages")),
                 "steps" => file.steps = self.named(value, "steps", Self::step),
                 "include" => file.includes = self.includes(value),

@@ -238,7 +238,7 @@ impl<'a> Planner<'a> {
             exports,
             inputs,
             event: self.event.clone(),
-            secrets: Vec::new(),
+            secrets: checked.secrets.clone(),
         }
     }
 

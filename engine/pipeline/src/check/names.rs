@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use airtight_model::grant::Grants;
 use airtight_model::plan::PlannedSource;
 use airtight_model::{Diagnostic, Span};
 
@@ -30,6 +31,7 @@ impl<'a> Check<'a> {
                     file,
                     uses: Uses::Unknown,
                     call: Call::Unknown,
+                    grants: Grants::default(),
                     cells: None,
                     mounts: Vec::new(),
                     after: Vec::new(),
@@ -39,7 +41,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn collision(&self, what: &str, name: &Name, first: Span) {
+    pub(super) fn collision(&self, what: &str, name: &Name, first: Span) {
         let message = format!("two files have a {what} named `{}`", name.text);
         let diagnostic = Diagnostic::error(codes::NAME_COLLISION, name.span, message).label(first, "first here");
         self.report(diagnostic.help("give one of them another name"));

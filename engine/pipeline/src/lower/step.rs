@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use airtight_model::plan::When;
-use airtight_model::step::{DEFAULT_CLOCK_BASE, Limits, Outcome};
-use airtight_model::{Diagnostic, Span};
+use airtight_model::step::{DEFAULT_CLOCK_BASE, Limits, Outcome, Pin};
+use airtight_model::{BlobDigest, Diagnostic, Span, TreeDigest};
 
 use super::Lower;
-use crate::ast::{At, Axis, Condition, Matrix, Mount, MountForm, Output, Retry, Step};
+use crate::ast::{At, Axis, Condition, Granted, Matrix, Mount, MountForm, Output, Retry, Step};
 use crate::codes;
 use crate::keys;
 use crate::node::{Entry, Kind, Name, Node};
@@ -101,12 +101,11 @@ impl Lower<'_> {
                     .collect();
             }
             "limits" => step.limits = self.limits(value),
-            "clock" => step.clock_base = self.clock(value).unwrap_or(DEFAULT_CLOCK_BASE),
-            "grants" => self.not_available(
-                key.span,
-                "`grants:` is not available in this version: a step has its mounts and nothing else",
-                "remove `grants:`",
-            ),
+            "clock" => {
+                step.clock_base = self.clock(value).unwrap_or(DEFAULT_CLOCK_BASE);
+                step.clock = Some(key.span);
+            }
+            "grants" => step.grants = self.grants(value),
             _ => return false,
         }
         true
@@ -125,11 +124,6 @@ impl Lower<'_> {
             "description" => drop(self.string(value, "description")),
             _ => self.unknown_key(key, keys::STEP, "a step"),
         }
-    }
-
-    fn not_available(&mut self, span: Span, message: &str, help: &str) {
-        self.found
-            .push(Diagnostic::error(codes::NOT_AVAILABLE, span, message).help(help));
     }
 
     fn template(&mut self, node: &Node) -> Template {
@@ -213,111 +207,76 @@ impl Lower<'_> {
 
     fn output(&mut self, name: &Name, node: &Node) -> Option<Output> {
         self.check_name(name);
-        if matches!(node.kind, Kind::Text(_)) {
-            let path = self.literal(node, "an output").unwrap_or_else(|| Name {
+        // Where the path is wrong, the output is there still: what refers to it is not wrong too.
+        let output = |path: Option<Name>, span, pin| Output {
+            name: name.clone(),
+            path: path.unwrap_or_else(|| Name {
                 text: "/out".to_owned(),
-                span: node.span,
-            });
-            return Some(Output {
-                name: name.clone(),
-                path,
-            });
+                span,
+            }),
+            pin,
+        };
+        if matches!(node.kind, Kind::Text(_)) {
+            return Some(output(self.literal(node, "an output"), node.span, None));
         }
         let entries = self.map(node, "an output")?;
         let mut path = None;
+        let mut pins: Vec<(&Name, Option<Pin>)> = Vec::new();
         for Entry { key, value } in entries {
             match key.text.as_str() {
                 "path" => path = self.literal(value, "path"),
-                pin if keys::PINS.contains(&pin) => {
-                    let message = format!("`{pin}:` is not available in this version: outputs cannot be pinned yet");
-                    self.not_available(key.span, &message, &format!("remove `{pin}:`"));
-                }
+                pin if keys::PINS.contains(&pin) => pins.push((key, self.pin(pin, value))),
                 _ => self.unknown_key(key, keys::OUTPUT, "an output"),
             }
+        }
+        if let [(first, _), (second, _), ..] = pins.as_slice() {
+            let message = format!("the output `{}` is pinned twice", name.text);
+            let found = Diagnostic::error(codes::BAD_PIN, second.span, message).label(first.span, "first here");
+            self.found.push(found.help(format!("remove `{}:`", second.text)));
         }
         if !entries.iter().any(|entry| entry.key.text == "path") {
             let message = format!("the output `{}` has no path", name.text);
             self.missing(name.span, &message, &format!("path: /out/{}", name.text));
         }
-        // Where the path is wrong, the output is there still: what refers to it is not wrong too.
-        let path = path.unwrap_or_else(|| Name {
-            text: "/out".to_owned(),
-            span: name.span,
-        });
-        Some(Output {
-            name: name.clone(),
-            path,
-        })
+        let pin = pins.into_iter().find_map(|(_, pin)| pin);
+        Some(output(path, name.span, pin))
     }
 
-    fn limits(&mut self, node: &Node) -> Limits {
-        let mut limits = Limits::DEFAULT;
-        for Entry { key, value } in self.map(node, "limits").unwrap_or_default() {
-            match key.text.as_str() {
-                "memory" => limits.memory = self.size(value, "memory").unwrap_or(limits.memory),
-                "output" => limits.output = self.size(value, "output").unwrap_or(limits.output),
-                "log" => limits.log = self.size(value, "log").unwrap_or(limits.log),
-                "time" if value.text() == Some("none") => limits.time_ms = None,
-                "time" => limits.time_ms = self.time(value, "time").or(limits.time_ms),
-                "files" => limits.files = self.whole(value, "files", 0, u64::MAX).unwrap_or(limits.files),
-                "handles" => {
-                    let handles = self.whole(value, "handles", 3, 1_000_000);
-                    limits.handles = handles.and_then(|x| u32::try_from(x).ok()).unwrap_or(limits.handles);
-                }
-                "fuel" => limits.fuel = self.whole(value, "fuel", 1, u64::MAX),
-                _ => self.unknown_key(key, keys::LIMITS, "limits"),
-            }
-        }
-        limits
-    }
-
-    fn size(&mut self, node: &Node, what: &str) -> Option<u64> {
-        let size = match &node.kind {
-            Kind::Number(number) => number.as_u64(),
-            Kind::Text(text) => units::size(text),
-            _ => None,
-        };
-        if size.is_none() {
-            let message = format!("`{what}:` takes a size, not `{}`", self.raw(node.span));
-            let help = "write a whole number with `KiB`, `MiB` or `GiB`, for example `256MiB`";
-            self.found
-                .push(Diagnostic::error(codes::BAD_QUANTITY, node.span, message).help(help));
-        }
-        size
-    }
-
-    fn time(&mut self, node: &Node, what: &str) -> Option<u64> {
-        let time = node.text().and_then(units::time_ms).filter(|time| *time > 0);
-        if time.is_none() {
-            let message = format!("`{what}:` takes a time, not `{}`", self.raw(node.span));
-            let help = match &node.kind {
-                Kind::Number(number) => format!("write the unit too, for example `{number}s`"),
-                _ => "write a whole number with `ms`, `s`, `m` or `h`, for example `90s` or `1h30m`".to_owned(),
+    /// The digest that an output has to have.
+    fn pin(&mut self, key: &str, node: &Node) -> Option<Pin> {
+        let name = self.literal(node, key)?;
+        let bytes: Option<[u8; 32]> = units::digest(&name.text);
+        let Some(bytes) = bytes else {
+            let message = format!("`{key}:` takes 64 lower-case hexadecimal digits");
+            let text = name.text.to_ascii_lowercase();
+            let help = match units::digest(&text) {
+                Some(_) => format!("write `{key}: \"{text}\"`"),
+                None if key == "tree" => "run it once without: a failed pin says the digest of the folder".to_owned(),
+                None => format!("write the digest as `{key}sum FILE` prints it").replace("blake3sum", "b3sum"),
             };
             self.found
-                .push(Diagnostic::error(codes::BAD_QUANTITY, node.span, message).help(help));
-        }
-        time
+                .push(Diagnostic::error(codes::BAD_PIN, name.span, message).help(help));
+            return None;
+        };
+        Some(match key {
+            "sha256" => Pin::Sha256(bytes),
+            "blake3" => Pin::Blake3(BlobDigest::from_bytes(bytes)),
+            _ => Pin::Tree(TreeDigest::from_bytes(bytes)),
+        })
     }
 
     fn clock(&mut self, node: &Node) -> Option<u64> {
         let moment = match &node.kind {
             Kind::Number(number) => number.as_u64(),
-            Kind::Text(text) if text == "real" => {
-                let message = "`clock: real` is not available in this version: it needs a grant";
-                self.not_available(
-                    node.span,
-                    message,
-                    "remove `clock:`, or write a moment such as `2026-01-01T00:00:00Z`",
-                );
-                return None;
-            }
             Kind::Text(text) => units::moment(text),
             _ => None,
         };
         if moment.is_none() {
             let message = format!("`clock:` takes a moment from 1970 on, not `{}`", self.raw(node.span));
-            let help = "write it as `2026-01-01T00:00:00Z`, or as whole seconds since 1970";
+            let help = match node.text() {
+                Some("real") => "write `grants: { clock: real }` instead",
+                _ => "write it as `2026-01-01T00:00:00Z`, or as whole seconds since 1970",
+            };
             self.found
                 .push(Diagnostic::error(codes::BAD_CLOCK, node.span, message).help(help));
         }
@@ -485,7 +444,9 @@ fn empty_step(name: &Name) -> Step {
         cwd: None,
         mounts: Vec::new(),
         outputs: Vec::new(),
+        grants: Granted::default(),
         limits: Limits::DEFAULT,
+        clock: None,
         clock_base: DEFAULT_CLOCK_BASE,
         condition: None,
         after: Vec::new(),

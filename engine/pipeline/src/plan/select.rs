@@ -1,4 +1,4 @@
-//! The part of a plan that a run asks for, and only the sources that it uses. Not here: making the plan.
+//! The part of a plan that a run asks for, and only the sources and secrets that it uses. Not here: making the plan.
 
 use airtight_model::id::StepId;
 use airtight_model::plan::{Plan, PlannedStep, PlannedUses, TreeRef};
@@ -6,7 +6,7 @@ use airtight_model::{Diagnostic, Span};
 
 use super::step::steps_of;
 use super::{PlanRequest, Planner, renumbered, source_id};
-use crate::check::{Checked, parse_step};
+use crate::check::{Checked, parse_step, secrets_of};
 use crate::codes;
 use crate::matrix::{self, Selector};
 use crate::nearest::{nearest, quoted};
@@ -39,7 +39,7 @@ pub(super) fn select(
         }
         plan = restrict(plan, &wanted, planner);
     }
-    Ok(used_sources(plan))
+    Ok(used_secrets(used_sources(plan)))
 }
 
 fn find(name: &str, checked: &Checked, planner: &Planner<'_>) -> Result<Vec<StepId>, String> {
@@ -140,5 +140,18 @@ fn used_sources(mut plan: Plan) -> Plan {
         at += 1;
         used[at - 1]
     });
+    plan
+}
+
+/// Drops the secrets that no step uses: their values are not even read.
+fn used_secrets(mut plan: Plan) -> Plan {
+    let mut used: Vec<String> = plan
+        .steps
+        .iter()
+        .flat_map(|step| secrets_of(&step.grants))
+        .map(str::to_owned)
+        .collect();
+    used.sort_unstable();
+    plan.secrets.retain(|secret| used.binary_search(&secret.name).is_ok());
     plan
 }

@@ -22,9 +22,6 @@ use crate::nearest::{nearest, quoted};
 use crate::paths;
 use crate::template::{Expression, Template};
 
-/// Why every step of this version has its class.
-const PURE: &str = "nothing is granted but its mounts";
-
 /// The edges of a step.
 #[derive(Default)]
 struct Edges {
@@ -84,6 +81,7 @@ impl<'a> Planner<'a> {
         edges.after.extend(stages[..earlier].iter().map(|(_, id)| *id));
         self.outcomes.push(edges.outcomes.clone());
         let (needs, after) = edges.finish();
+        let (class, class_reason) = class(step);
         let matrix = decl.matrix.as_ref();
         let name = &decl.name.text;
         PlannedStep {
@@ -102,7 +100,7 @@ impl<'a> Planner<'a> {
             env,
             cwd,
             clock_base: decl.clock_base,
-            grants: Default::default(),
+            grants: step.grants.clone(),
             mounts,
             outputs: decl.outputs.iter().map(output).collect(),
             limits: decl.limits,
@@ -113,8 +111,8 @@ impl<'a> Planner<'a> {
             allow_failure: decl.allow_failure,
             retry: decl.retry.as_ref().map(retry),
             stage: decl.stage.as_ref().map(|stage| stage.text.clone()),
-            class: Class::Pure,
-            class_reason: PURE.to_owned(),
+            class,
+            class_reason,
             span: decl.name.span,
         }
     }
@@ -329,11 +327,26 @@ pub(super) fn steps_of(tree: &TreeRef) -> Vec<StepId> {
     }
 }
 
+/// The class of a step and why.
+fn class(step: &CheckedStep) -> (Class, String) {
+    let outputs = &step.decl.outputs;
+    let pinned = !outputs.is_empty() && outputs.iter().all(|output| output.pin.is_some());
+    let typed = matches!(&step.call, Call::Function(Some(signature), _) if signature.success().is_some());
+    let known = matches!(&step.call, Call::Function(Some(_), _) | Call::Command);
+    match Class::of(&step.grants, pinned, typed) {
+        (Class::FixedOutput, _) if !known => (
+            Class::Effectful,
+            "its component does not exist yet, and may return a typed result, which nothing pins".to_owned(),
+        ),
+        class => class,
+    }
+}
+
 fn output(output: &crate::ast::Output) -> PlannedOutput {
     PlannedOutput {
         name: output.name.text.clone(),
         path: output.path.text.clone(),
-        pin: None,
+        pin: output.pin,
         span: output.name.span,
     }
 }

@@ -20,6 +20,8 @@ pub(super) struct Pipeline {
     inputs: Option<Named<Input>>,
     /// Folders and files of the user's tree that steps may see.
     sources: Option<Named<Source>>,
+    /// Secrets, by name: where their values come from. No value is ever in a pipeline file.
+    secrets: Option<Named<Secret>>,
     /// The steps, by name.
     steps: Option<Named<Step>>,
     /// The stages, in order: a step of a stage runs after all steps of earlier ones.
@@ -123,6 +125,8 @@ struct Step {
     mounts: Option<Named<Mount>>,
     /// What the step makes: a name, and the path where it is taken from.
     outputs: Option<Named<Output>>,
+    /// What the step may do beside seeing its mounts: nothing if it is left out.
+    grants: Option<Grants>,
     /// Bounds of an attempt.
     limits: Option<Limits>,
     /// When the step's clock starts: RFC 3339, or seconds since 1970.
@@ -197,6 +201,187 @@ enum Output {
 struct OutputFull {
     /// Where it is taken from.
     path: String,
+    /// A file: the SHA-256 that it has to have, 64 hexadecimal digits.
+    #[schemars(schema_with = "digest")]
+    sha256: Option<String>,
+    /// A file: the BLAKE3 digest that it has to have, 64 hexadecimal digits.
+    #[schemars(schema_with = "digest")]
+    blake3: Option<String>,
+    /// A folder: the digest of its tree, 64 hexadecimal digits.
+    #[schemars(schema_with = "digest")]
+    tree: Option<String>,
+}
+
+fn digest(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
+}
+
+/// Where the value of a secret comes from: exactly one of these.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Secret {
+    /// A variable of the environment of `airtight`.
+    env: Option<String>,
+    /// A file: absolute, below `~/`, or relative to this file. A line end at its end is not part of the value.
+    file: Option<String>,
+    /// A program and its arguments: what it prints, without a line end at its end.
+    command: Option<Vec<String>>,
+}
+
+/// What a step may do beside seeing its mounts.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Grants {
+    /// HTTP requests: hosts, and what may be asked of them.
+    http: Option<OneOrMany<Http>>,
+    /// Sockets: hosts and ports.
+    net: Option<OneOrMany<Net>>,
+    /// Secrets that it may use without seeing them, by name.
+    secrets: Option<Named<SecretGrant>>,
+    /// The real time.
+    clock: Option<Real>,
+    /// The operating system's randomness.
+    random: Option<Real>,
+}
+
+/// The world's own.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum Real {
+    Real,
+}
+
+/// Requests to one origin.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Http {
+    /// `https://HOST`, `https://*.HOST:PORT/PATH`: GET and HEAD.
+    Url(String),
+    Full(HttpFull),
+}
+
+/// Requests to one origin, with all that can be said of it.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct HttpFull {
+    /// `https://HOST`, `https://*.HOST:PORT/PATH`.
+    url: String,
+    /// Methods, in capitals; GET and HEAD if they are left out.
+    methods: Option<OneOrMany<String>>,
+    /// Private addresses that the host may have: `10.0.0.0/8`.
+    addresses: Option<OneOrMany<String>>,
+    /// A file with the certificates that are trusted instead of the system's, in PEM.
+    ca: Option<String>,
+    /// What Airtight shows of itself to the server.
+    client_certificate: Option<ClientCertificate>,
+}
+
+/// A client certificate.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct ClientCertificate {
+    /// A file with the certificate and its chain, in PEM.
+    certificate: String,
+    /// The secret that is its private key, in PEM.
+    key: String,
+}
+
+/// Sockets to one host and port.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Net {
+    /// `tcp://HOST:PORT` or `udp://HOST:PORT`.
+    Url(String),
+    Full(NetFull),
+}
+
+/// Sockets to one host and port, with all that can be said of it.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct NetFull {
+    /// `tcp://HOST:PORT` or `udp://HOST:PORT`.
+    to: String,
+    /// Private addresses that the host may have: `10.0.0.0/8`.
+    addresses: Option<OneOrMany<String>>,
+    /// A login that Airtight performs before the step speaks.
+    login: Option<Login>,
+}
+
+/// A login.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Login {
+    /// To PostgreSQL, by SCRAM-SHA-256.
+    postgres: Postgres,
+}
+
+/// A login to PostgreSQL.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Postgres {
+    /// The role.
+    user: String,
+    /// The secret that is its password.
+    password: String,
+    /// The database, where the step may not choose.
+    database: Option<String>,
+    /// Whether the connection is encrypted; true if it is left out.
+    tls: Option<bool>,
+    /// A file with the certificates that are trusted instead of the system's, in PEM.
+    ca: Option<String>,
+}
+
+/// What a step may do with a secret.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct SecretGrant {
+    /// The origins that it may be sent to: `https://HOST`. Each has to be granted by `http:` too.
+    to: Option<OneOrMany<String>>,
+    /// The places of a request that it may stand in.
+    r#in: Option<OneOrMany<Place>>,
+    /// What may be computed with it.
+    operations: Option<OneOrMany<OperationKind>>,
+    /// The variable of the environment that holds the placeholder.
+    env: Option<String>,
+}
+
+/// A place of a request.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+enum Place {
+    Word(PlaceWord),
+    Named(PlaceNamed),
+}
+
+/// A place of a request without a name.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case")]
+enum PlaceWord {
+    Bearer,
+    Basic,
+}
+
+/// A place of a request with a name: one of these.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct PlaceNamed {
+    /// The header with that name.
+    header: Option<String>,
+    /// The query parameter with that name.
+    query: Option<String>,
+    /// The text at that JSON pointer of a JSON body.
+    body: Option<String>,
+}
+
+/// What may be computed with a secret.
+#[derive(JsonSchema)]
+enum OperationKind {
+    #[schemars(rename = "hmac-sha256")]
+    HmacSha256,
+    #[schemars(rename = "aws-sigv4")]
+    AwsSigv4,
+    #[schemars(rename = "jwt-sign")]
+    JwtSign,
 }
 
 /// Bounds of an attempt.
@@ -217,6 +402,42 @@ struct Limits {
     handles: Option<u32>,
     /// Instructions, counted the same on every machine.
     fuel: Option<u64>,
+    /// Elements of all tables together.
+    tables: Option<u64>,
+    /// The guest's stack, from `64KiB` to `256MiB`.
+    stack: Option<TextOrNumber>,
+    /// Bytes of the name of a file that it makes.
+    name: Option<u32>,
+    /// The host's memory for one call.
+    call: Option<TextOrNumber>,
+    /// Bytes of randomness of one call.
+    random: Option<TextOrNumber>,
+    /// The component's size.
+    component: Option<TextOrNumber>,
+    /// The time to compile the component, such as `5m`.
+    compile: Option<String>,
+    /// Bounds of HTTP and sockets.
+    net: Option<NetLimits>,
+}
+
+/// Bounds of HTTP and sockets.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct NetLimits {
+    /// Requests and connections begun.
+    requests: Option<u64>,
+    /// Connections open at a time.
+    connections: Option<u32>,
+    /// Names looked up.
+    lookups: Option<u32>,
+    /// The headers of one request or response.
+    headers: Option<TextOrNumber>,
+    /// The body of one request or response.
+    body: Option<TextOrNumber>,
+    /// All bytes sent and received.
+    total: Option<TextOrNumber>,
+    /// The time of one request, and of opening a connection, such as `5m`.
+    time: Option<String>,
 }
 
 /// Which outcomes of the steps before let a step run.

@@ -163,7 +163,7 @@ fn known(uses: &str) -> Option<ComponentSummary> {
             false,
             vec![function(None, "run", &[("url", WitType::String)], fallible(None))],
         ),
-        "./tools/clang.wasm" | "./tools/cc.wasm" | "./clang.wasm" => summary(true, Vec::new()),
+        "./tools/clang.wasm" | "../tools/clang.wasm" | "./tools/cc.wasm" | "./clang.wasm" => summary(true, Vec::new()),
         "./tools/both.wasm" => summary(true, vec![function(None, "run", &[], Some(WitType::String))]),
         "./tools/two.wasm" => summary(
             false,

@@ -61,6 +61,9 @@ pub(crate) fn plan(plan: &Plan) -> String {
             source.name, source.path, source.exclude, source.gitignore
         ));
     }
+    for secret in &plan.secrets {
+        line(format!("secret {} from {:?}", secret.name, secret.source));
+    }
     for step in &plan.steps {
         show_step(plan, step, &mut line);
     }
@@ -106,7 +109,11 @@ fn show_step(plan: &Plan, step: &PlannedStep, line: &mut dyn FnMut(String)) {
         ));
     }
     for output in &step.outputs {
-        line(format!("  output {} {}", output.name, output.path));
+        let pin = output.pin.map_or(String::new(), |pin| format!(" {pin}"));
+        line(format!("  output {} {}{pin}", output.name, output.path));
+    }
+    for widening in airtight_model::Grants::default().widenings(&step.grants) {
+        line(format!("  grant {widening}"));
     }
     if !step.needs.is_empty() {
         line(format!("  needs {:?}", names(&step.needs)));
