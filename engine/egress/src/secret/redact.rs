@@ -11,6 +11,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use zeroize::Zeroizing;
 
 use super::matcher::Matcher;
+use crate::config::SecretValue;
 use crate::error::EgressError;
 use crate::session::Body;
 
@@ -36,6 +37,15 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
+    /// One for a single value.
+    pub(crate) fn of(value: &SecretValue) -> Self {
+        let forms = super::forms::forms(value.bytes()).into_iter().map(|form| (form, 0));
+        Self::new(Arc::new(Replacements {
+            matcher: Matcher::new(forms),
+            with: vec!["[secret]".to_owned()],
+        }))
+    }
+
     pub(super) fn new(replacements: Arc<Replacements>) -> Self {
         Self {
             replacements: (!replacements.matcher.is_empty()).then_some(replacements),

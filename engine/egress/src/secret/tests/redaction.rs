@@ -265,8 +265,11 @@ proptest! {
         let response = Response::builder().body(full(&text)).unwrap();
         let response = own.vault.take_out(&target("https://api.example.com/"), response).unwrap();
         let out = block_on(response.into_body().collect()).unwrap().to_bytes();
+        // A piece of a value that the placeholder happens to complete was there before, and is not the value.
+        let text = String::from_utf8_lossy(&out).into_owned();
         for form in super::super::forms::forms(value.as_bytes()) {
-            prop_assert!(!contains(&out, &form));
+            let form = String::from_utf8_lossy(&form).into_owned();
+            prop_assert!(!text.split(&own.placeholder).any(|run| run.contains(&form)));
         }
     }
 }
