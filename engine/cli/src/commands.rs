@@ -22,12 +22,15 @@ use crate::catalog::FileCatalog;
 use crate::failure::Failure;
 use crate::output;
 use crate::project::Project;
+use crate::secrets::Vault;
 use crate::settings::Settings;
 
 /// What the commands share. What costs anything is made when it is first asked for.
 pub(crate) struct Context {
     pub(crate) settings: Settings,
     store: OnceLock<Store>,
+    /// Values of secrets that were read.
+    pub(crate) vault: Vault,
     /// Stands in for the store where there is none to be had, and never for a command that keeps something.
     memory: OnceLock<Store>,
 }
@@ -37,6 +40,7 @@ impl Context {
         Self {
             settings,
             store: OnceLock::new(),
+            vault: Vault::default(),
             memory: OnceLock::new(),
         }
     }

@@ -11,6 +11,7 @@ mod failure;
 mod output;
 mod project;
 mod runner;
+mod secrets;
 mod settings;
 mod std_components;
 mod watch;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use airtight_egress::{Egress, EgressConfig};
+use airtight_egress::Egress;
 use airtight_exec::{ComponentError, Components, LazyRunner, RunnerControl, StepRunner};
 use airtight_model::event::{Event, Stream, Subscriber};
 use airtight_model::step::{LogLine, Report};
@@ -29,14 +29,19 @@ impl ComponentSource for ComponentBytes {
 }
 
 /// A runner that starts the sandbox when the first step has to run.
-pub(crate) fn lazy(store: Store, state_dir: Option<PathBuf>, events: Arc<dyn Subscriber>) -> LazyRunner {
+pub(crate) fn lazy(
+    store: Store,
+    state_dir: Option<PathBuf>,
+    egress: Egress,
+    events: Arc<dyn Subscriber>,
+) -> LazyRunner {
     LazyRunner::new(move || {
         let components = Arc::new(ComponentBytes(store.clone()));
         let config = SandboxConfig {
             state_dir: state_dir.clone(),
             store: store.clone(),
             components,
-            egress: Egress::new(EgressConfig::default()),
+            egress: egress.clone(),
         };
         Ok(Arc::new(SandboxRunner {
             sandbox: Sandbox::new(config),

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::args::{Color, Global};
@@ -19,8 +20,9 @@ pub struct Environment {
 }
 
 /// The environment variables that airtight reads.
-const VARIABLES: [&str; 7] = [
+const VARIABLES: [&str; 8] = [
     "AIRTIGHT_STORE",
+    "AIRTIGHT_DNS",
     "AIRTIGHT_LOG",
     "HOME",
     "XDG_CACHE_HOME",
@@ -67,6 +69,10 @@ pub(crate) struct Settings {
     pub(crate) store: Result<PathBuf, Failure>,
     /// The folder for native code and its key; none if the user has no such folder.
     pub(crate) state: Option<PathBuf>,
+    /// The user's folder.
+    pub(crate) home: Option<PathBuf>,
+    /// The DNS servers that steps' names are looked up at, instead of the system's.
+    pub(crate) dns: Result<Vec<SocketAddr>, Failure>,
     /// Whether to colour.
     pub(crate) color: bool,
     /// Whether to colour what goes to standard output.
@@ -111,6 +117,8 @@ impl Settings {
             file: global.file.as_ref().map(|file| folder.join(file)),
             folder,
             store,
+            home: environment.path("HOME"),
+            dns: servers(environment.variables.get("AIRTIGHT_DNS")),
             state: under_home("XDG_STATE_HOME", ".local/state"),
             color: color(environment.stderr_is_terminal),
             color_stdout: color(environment.stdout_is_terminal),
@@ -134,6 +142,27 @@ impl Settings {
             Failure::pipeline("U0006", message).help("write one with `airtight init`, or name one with `--file FILE`")
         })
     }
+}
+
+/// The value of a variable that a secret's source names.
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+/// Reads AIRTIGHT_DNS: `ADDRESS:PORT`, separated by commas.
+fn servers(text: Option<&OsString>) -> Result<Vec<SocketAddr>, Failure> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let text = text.to_string_lossy();
+    let read = text.split(',').map(|server| server.trim().parse::<SocketAddr>());
+    read.collect::<Result<_, _>>().map_err(|_| {
+        Failure::user(
+            "U0023",
+            format!("AIRTIGHT_DNS is `{text}`, which is no list of DNS servers"),
+        )
+        .help("write addresses with their ports, for example `AIRTIGHT_DNS=192.0.2.53:53,[2001:db8::53]:53`")
+    })
 }
 
 /// A path in backticks, escaped.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use airtight_egress::{Egress, EgressConfig};
 use airtight_exec::{Cancel, Verdict, explain_step};
 use airtight_model::event::{Event, Subscriber};
 use airtight_model::{Plan, StepId};
@@ -25,7 +26,12 @@ pub(crate) fn explain(context: &Context, args: &ExplainArgs) -> Result<(), Failu
     let project = context.project()?;
     let plan = Arc::new(project.plan(context, &args.select)?);
     let step = find(&plan, &args.step)?;
-    let services = run::services(context, &project, Arc::new(Silent))?;
+    let services = run::services(
+        context,
+        &project,
+        Egress::new(EgressConfig::default()),
+        Arc::new(Silent),
+    )?;
     let as_run = RunArgs {
         select: args.select.clone(),
         jobs: None,

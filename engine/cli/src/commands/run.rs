@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use airtight_egress::Egress;
 use airtight_exec::{Cancel, Monotonic, Problem, ProblemClass, Run, RunOptions, RunReport, Services};
 use airtight_model::diagnostic::Diagnostic;
 use airtight_model::event::Subscriber;
@@ -15,6 +16,7 @@ use crate::display::{Fanout, JUnit, JsonLines, Text, TextOptions};
 use crate::failure::{ErrorClass, Failure};
 use crate::project::{Project, run_suffix};
 use crate::runner::{self, BuiltComponents};
+use crate::secrets;
 use crate::settings::shown;
 use crate::watch;
 
@@ -104,7 +106,12 @@ fn end_now(number: u8) -> ! {
 }
 
 /// What a run, or an explanation, needs of this machine.
-pub(crate) fn services(context: &Context, project: &Project, events: Arc<dyn Subscriber>) -> Result<Services, Failure> {
+pub(crate) fn services(
+    context: &Context,
+    project: &Project,
+    egress: Egress,
+    events: Arc<dyn Subscriber>,
+) -> Result<Services, Failure> {
     let store = context.store()?.clone();
     let backend = Arc::new(airtight_exec::StoreServices::new(store.clone()));
     let catalog = FileCatalog::new(&project.root, store.clone());
@@ -115,7 +122,12 @@ pub(crate) fn services(context: &Context, project: &Project, events: Arc<dyn Sub
             catalog,
             store: store.clone(),
         }),
-        runner: Arc::new(runner::lazy(store, context.settings.state.clone(), events.clone())),
+        runner: Arc::new(runner::lazy(
+            store,
+            context.settings.state.clone(),
+            egress,
+            events.clone(),
+        )),
         evaluator: Arc::new(project.checked.evaluator()),
         events,
         clock: Arc::new(Monotonic::new()),
@@ -191,7 +203,8 @@ pub(crate) fn once(
     let store = context.store()?;
     let _lease = store.lease().map_err(Failure::store)?;
     let subscribers = subscribers(context, args);
-    let services = services(context, project, subscribers.all.clone())?;
+    let egress = secrets::egress(&context.settings, project, &plan, &context.vault, &signals.cancel)?;
+    let services = services(context, project, egress, subscribers.all.clone())?;
     let options = options(project, args, context.settings.verbose);
     let report = runtime.block_on(Run::start(plan, services, options, signals.cancel.clone()));
     let flushed = store.flush().map_err(Failure::store);
