@@ -13,9 +13,9 @@ use std::sync::{Mutex, PoisonError};
 
 use airtight_egress::{Egress, EgressConfig, SecretValue};
 use airtight_exec::Cancel;
+use airtight_model::Plan;
 use airtight_model::diagnostic::{Diagnostic, Severity, Span};
 use airtight_model::plan::{PlannedSecret, SecretSource};
-use airtight_model::Plan;
 use zeroize::Zeroizing;
 
 use crate::failure::{ErrorClass, Failure};

@@ -94,6 +94,9 @@ impl Cache for StoreServices {
             let micros = step.duration_us.to_le_bytes();
             self.store.record_put(DURATION, step.identity.as_bytes(), &micros)?;
         }
+        if !record.history.steps.is_empty() {
+            self.store.record_history(&record.identity, &record.history)?;
+        }
         let named = record.steps.iter().flat_map(|step| {
             let outputs = step.outputs.iter();
             outputs.map(|(output, node)| (format!("{}.{output}", step.name), node.clone()))

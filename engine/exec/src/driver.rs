@@ -5,6 +5,7 @@
 mod attempt;
 mod end;
 mod export;
+mod history;
 mod look;
 mod rewind;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airtight_model::event::{CacheOutcome, Event, Subscriber};
+use airtight_model::history::StepHistory;
 use airtight_model::plan::{Evaluator, Plan};
 use airtight_model::{ActionKey, BlobDigest, RunId, StepId};
 use tokio::task::JoinSet;
@@ -126,6 +128,8 @@ struct Track {
     /// Attempts that count against its `retry:`; those that met a lost blob do not.
     tried: u32,
     pending: Option<Pending>,
+    /// What it did so far, once an attempt of it began.
+    history: Option<StepHistory>,
 }
 
 struct Driver {

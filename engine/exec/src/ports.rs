@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use airtight_model::component::ComponentSummary;
+use airtight_model::history::RunHistory;
 use airtight_model::plan::PlannedSource;
 use airtight_model::{Action, ActionKey, ActionResult, BlobDigest, Class, Node, Outcome, ReadSet, RunId};
 use airtight_store::{Explained, Lookup, PublishOutcome};
@@ -86,8 +87,8 @@ pub trait Cache: Send + Sync {
     /// How long the steps of these identities took when they last ran, where that is known.
     fn durations(&self, identities: &[String]) -> Vec<Option<Duration>>;
 
-    /// Records a run that has ended: its outputs, named `step.output`, are kept from the sweep for a while, and how long
-    /// its steps took is the next run's estimate.
+    /// Records a run that has ended: its outputs, named `step.output`, and what its steps did are kept from the sweep for a
+    /// while, and how long its steps took is the next run's estimate.
     ///
     /// # Errors
     /// The store cannot be written.
@@ -116,8 +117,12 @@ pub struct RunRecord {
     pub success: bool,
     /// How long it took, in microseconds.
     pub duration_us: u64,
+    /// What tells its pipeline from others in the store.
+    pub identity: String,
     /// Its steps, in the order of the plan.
     pub steps: Vec<RecordedStep>,
+    /// What those of them did that ran.
+    pub history: RunHistory,
 }
 
 /// A step of a run that has ended.

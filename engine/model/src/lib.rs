@@ -8,6 +8,7 @@ pub mod component;
 pub mod diagnostic;
 pub mod event;
 pub mod grant;
+pub mod history;
 pub mod id;
 pub mod plan;
 pub mod readset;

@@ -5,6 +5,7 @@ use airtight_model::component::{FunctionRef, WitType};
 use airtight_model::grant::{
     ClientCertificate, HttpGrant, NetGrant, Origin, PostgresLogin, SecretGrant, SecretOperation, SecretPlace, Transport,
 };
+use airtight_model::history::{MountHistory, RunHistory, StepHistory};
 use airtight_model::id::ListingDigest;
 use airtight_model::step::{Invocation, LogLevel, LogLine, Metric, Report, Summary, Usage};
 use airtight_model::*;
@@ -142,6 +143,32 @@ fn granted_request() -> StepRequest {
     request
 }
 
+fn history() -> RunHistory {
+    let (denials, uses) = (result().denials, result().uses);
+    let mount = |at: &str, from| MountHistory {
+        at: at.to_owned(),
+        from,
+    };
+    RunHistory {
+        run: "0198c1d2-4f".to_owned(),
+        steps: vec![StepHistory {
+            step: "deploy".to_owned(),
+            class: Class::Effectful,
+            outcome: Outcome::Succeeded,
+            attempts: 2,
+            complete: true,
+            grants: grants(),
+            mounts: vec![
+                mount("/src", history::Origin::Source("src".to_owned())),
+                mount("/in", history::Origin::Output("build.app".to_owned())),
+            ],
+            uses,
+            denials,
+            reads: Some(digest(6)),
+        }],
+    }
+}
+
 fn reads() -> ReadSet {
     let facts = [
         Fact::Kind(NodeKind::Directory),
@@ -241,6 +268,7 @@ fn encodings_and_keys_are_those_of_the_golden_vectors() {
     line("action.granted", hex(&granted.to_document()));
     line("action.granted.static-key", granted.static_key().to_string());
     line("action-result", hex(&result().to_document()));
+    line("run-history", hex(&history().to_document()));
     for value in [0, 127, 128, 300, u64::MAX] {
         line(&format!("uint.{value}"), hex(&value.to_bytes()));
     }
@@ -263,6 +291,7 @@ fn documents_read_back() {
     assert_eq!(Tree::from_document(&tree().to_document()).unwrap(), tree());
     assert_eq!(ReadSet::from_document(&reads().to_document()).unwrap(), reads());
     assert_eq!(ActionResult::from_document(&result().to_document()).unwrap(), result());
+    assert_eq!(RunHistory::from_document(&history().to_document()).unwrap(), history());
     let action = Action::new(&request());
     assert_eq!(Action::from_document(&action.to_document()).unwrap(), action);
     let function = Action::new(&function_request());

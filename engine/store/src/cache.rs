@@ -59,7 +59,7 @@ pub struct Explained {
 
 /// A document in a record, or in a blob of its own where it is long.
 #[derive(Debug, Clone, PartialEq)]
-enum Document {
+pub(crate) enum Document {
     Inline(Vec<u8>),
     Blob(BlobDigest),
 }
@@ -369,7 +369,7 @@ impl Store {
             .put_record(Kind::Last, identity.as_bytes(), &document.to_bytes())
     }
 
-    fn keep_document(&self, bytes: &[u8]) -> Result<Document, StoreError> {
+    pub(crate) fn keep_document(&self, bytes: &[u8]) -> Result<Document, StoreError> {
         // A quarter of the index's largest value: long ones would make every page of it slower to read.
         if bytes.len() <= SMALL / 4 {
             Ok(Document::Inline(bytes.to_vec()))
@@ -379,7 +379,7 @@ impl Store {
     }
 
     /// A document's bytes; none where its blob is lost.
-    fn document(&self, document: Document) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(crate) fn document(&self, document: Document) -> Result<Option<Vec<u8>>, StoreError> {
         match document {
             Document::Inline(bytes) => Ok(Some(bytes)),
             Document::Blob(digest) => match self.blob(&digest).and_then(|blob| blob.read_all()) {

@@ -53,11 +53,13 @@ pub(crate) enum Kind {
     Run = 10,
     /// Records of others.
     Named = 11,
+    /// Pipeline and run → what its steps did.
+    History = 12,
 }
 
 impl Kind {
     /// The kinds whose records have a checksum.
-    pub(crate) const CHECKED: [Self; 11] = [
+    pub(crate) const CHECKED: [Self; 12] = [
         Self::Meta,
         Self::Entry,
         Self::Reads,
@@ -69,6 +71,7 @@ impl Kind {
         Self::Export,
         Self::Run,
         Self::Named,
+        Self::History,
     ];
 }
 

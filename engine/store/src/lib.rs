@@ -12,6 +12,7 @@ mod export;
 mod fault;
 mod filter;
 mod foreign;
+mod history;
 mod ingest;
 mod large;
 mod memory;

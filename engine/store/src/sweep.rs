@@ -346,6 +346,7 @@ impl Store {
         self.inner.scan(Kind::Last, &[], |_, value| {
             documents.extend(value.and_then(crate::cache::document_blob))
         })?;
+        documents.extend(self.blobs_of_histories()?);
         documents.into_iter().for_each(|blob| marked.blob(blob, 0));
         for (kind, key) in gone {
             self.inner.remove_record(kind, &key)?;

@@ -40,6 +40,8 @@ pub(super) struct AttemptEnd {
     pub(super) lost: Vec<BlobDigest>,
     /// Whether its result was kept, where it may be.
     pub(super) published: Option<Result<PublishOutcome, ServiceError>>,
+    /// The document of what it read, where it could be kept.
+    pub(super) reads: Option<BlobDigest>,
 }
 
 /// What an attempt's task needs of the driver.
@@ -81,11 +83,14 @@ impl Job {
             };
             published = Some(self.services.cache.publish(&done, &report.reads));
         }
+        // Of a result that was published it is there already, and this finds its digest.
+        let reads = self.services.trees.put(&report.reads.to_document()).ok();
         TaskEnd::Attempt(Box::new(AttemptEnd {
             step: self.step,
             report,
             lost,
             published,
+            reads,
         }))
     }
 
@@ -189,6 +194,7 @@ impl Driver {
             return self.end_without_result(step, Outcome::Errored, Some("it was never prepared".to_owned()), None);
         };
         let (prepared, reason) = (pending.prepared.clone(), pending.reason.clone());
+        self.attempt_begins(step);
         self.emit(&Event::StepStarted {
             step: name.clone(),
             reason,
@@ -231,12 +237,14 @@ impl Driver {
                     .find(|(_, attempt)| attempt.task.id() == error.id());
                 let Some((&step, attempt)) = found else { return };
                 let lost = attempt.sink.finish();
+                self.attempt_is_lost(step);
                 let report = errored("a bug: the attempt's task ended with a panic".to_owned(), None);
                 self.attempt_ended(AttemptEnd {
                     step,
                     report,
                     lost,
                     published: None,
+                    reads: None,
                 })
                 .await;
             }
@@ -249,10 +257,12 @@ impl Driver {
             mut report,
             lost,
             published,
+            reads,
         } = end;
         let Some(attempt) = self.attempts.remove(&step) else {
             return;
         };
+        self.attempt_did(step, &report, reads);
         let name = self.ledger.step(step).name.clone();
         for used in &report.uses {
             self.emit(&Event::StepUsed {

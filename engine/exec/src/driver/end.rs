@@ -170,6 +170,8 @@ impl Driver {
             pipeline: self.ledger.plan().name.clone(),
             success: summary.success,
             duration_us: summary.duration_us,
+            identity: self.options.identity.clone(),
+            history: self.history(),
             steps: steps
                 .iter()
                 .map(|end| recorded(end, self.options.identity_of(&end.name)))

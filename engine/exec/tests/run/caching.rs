@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use airtight_model::event::{CacheOutcome, Event};
+use airtight_model::history::Origin;
 use airtight_model::step::{LogLevel, LogLine, Metric, Report};
 use airtight_model::{Class, Denial, Outcome, Use, Value};
 
@@ -216,6 +217,70 @@ async fn the_same_outputs_cut_off_what_follows() {
     world.run(&plan("2")).await;
     assert_eq!(world.ran(), ["a"]);
     assert_eq!(caches(&world, &["a", "b"]), [CacheOutcome::Miss, CacheOutcome::Full]);
+}
+
+// What steps did is recorded, all attempts of a step together, and of those that ran alone: a hit does nothing.
+#[tokio::test(start_paused = true)]
+async fn what_steps_did_is_recorded_where_they_ran() {
+    let used = |count| Use {
+        capability: "http".to_owned(),
+        request: "GET https://x/".to_owned(),
+        grant: "\"https://x\"".to_owned(),
+        count,
+        sent: 1,
+        received: 5,
+    };
+    let does = |outcome, count| Act {
+        uses: vec![used(count)],
+        ..ends(outcome)
+    };
+    let world = World::new().acts("a", [does(Outcome::Errored, 1), does(Succeeded, 2)]);
+    let retry = airtight_model::plan::Retry {
+        times: 1,
+        on: vec![Outcome::Errored],
+        backoff_ms: 1,
+    };
+    let plan = Draft::new()
+        .source("src")
+        .step("a", |step| {
+            mount(step, "/src", source(0));
+            step.class = Class::Effectful;
+            step.retry = Some(retry);
+        })
+        .step("b", |step| mount(step, "/in", output_of(0)))
+        .done();
+    world.trees.set_source("src", world.trees.put_folder(&[]));
+    world.run(&plan).await;
+    let history = world.cache.records.lock().unwrap().remove(0).history;
+    let [a, b] = &history.steps[..] else {
+        panic!("both ran: {history:?}")
+    };
+    assert_eq!((a.attempts, a.outcome, a.complete), (2, Succeeded, true));
+    let sum = Use {
+        sent: 2,
+        received: 10,
+        ..used(3)
+    };
+    assert_eq!(a.uses, [sum]);
+    assert_eq!(a.mounts[0].from, Origin::Source("src".to_owned()));
+    assert_eq!(b.mounts[0].from, Origin::Output("a.out".to_owned()));
+    assert!(b.reads.is_some());
+    world.run(&plan).await;
+    let history = world.cache.records.lock().unwrap().remove(0).history;
+    assert_eq!(
+        history.steps.iter().map(|step| step.step.as_str()).collect::<Vec<_>>(),
+        ["a"]
+    );
+}
+
+// What an attempt did that never told is not known, and the record does not claim to be whole.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_did_not_tell_leaves_the_record_incomplete() {
+    let panics = Act { panics: true, ..act(0) };
+    let world = World::new().acts("a", [panics]);
+    world.run(&Draft::new().step("a", |_| {}).done()).await;
+    let history = world.cache.records.lock().unwrap().remove(0).history;
+    assert!(!history.steps[0].complete);
 }
 
 // Order is never part of a key.

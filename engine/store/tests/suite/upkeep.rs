@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use airtight_model::history::{RunHistory, StepHistory};
 use airtight_model::*;
 use airtight_store::*;
 
@@ -154,6 +155,44 @@ fn the_last_runs_are_remembered() {
         (KEPT_RUNS, "run 024", "x")
     );
     assert!(store.has_blob(&BlobDigest::of(b"24")).unwrap() && !store.has_blob(&BlobDigest::of(b"4")).unwrap());
+}
+
+// What steps did is kept for the last runs of each pipeline, read sets included, whatever a sweep takes.
+#[test]
+fn histories_of_the_last_runs_of_each_pipeline_are_kept() {
+    let store = Store::memory();
+    let history = |run: String, reads: &BlobDigest| RunHistory {
+        run,
+        steps: vec![StepHistory {
+            step: "deploy".to_owned(),
+            class: Class::Effectful,
+            outcome: Outcome::Succeeded,
+            attempts: 1,
+            complete: true,
+            grants: Grants::default(),
+            mounts: Vec::new(),
+            uses: Vec::new(),
+            denials: Vec::new(),
+            reads: Some(*reads),
+        }],
+    };
+    for i in 0..KEPT_RUNS + 5 {
+        let reads = store.put_blob(format!("reads {i}").as_bytes()).unwrap();
+        store
+            .record_history("one", &history(format!("run {i:03}"), &reads))
+            .unwrap();
+    }
+    let reads = store.put_blob(b"other").unwrap();
+    store
+        .record_history("two", &history("run 000".to_owned(), &reads))
+        .unwrap();
+    store.sweep(SweepLimits { max_bytes: 0 }).unwrap();
+    let kept = store.histories("one").unwrap();
+    assert_eq!((kept.len(), kept[0].1.run.as_str()), (KEPT_RUNS, "run 024"));
+    assert!(store.has_blob(&kept[0].1.steps[0].reads.unwrap()).unwrap());
+    assert!(!store.has_blob(&BlobDigest::of(b"reads 4")).unwrap());
+    assert_eq!(store.histories("two").unwrap().len(), 1);
+    assert!(store.histories("three").unwrap().is_empty());
 }
 
 // Every altered blob is found, told and out of reach.
