@@ -107,23 +107,23 @@ impl AddressClass {
     }
 }
 
-const V4: [((u8, u8, u8, u8), u8, AddressClass); 16] = [
-    ((0, 0, 0, 0), 8, AddressClass::Reserved),
-    ((10, 0, 0, 0), 8, AddressClass::Private),
-    ((100, 64, 0, 0), 10, AddressClass::Private),
-    ((127, 0, 0, 0), 8, AddressClass::Loopback),
-    ((169, 254, 0, 0), 16, AddressClass::LinkLocal),
-    ((172, 16, 0, 0), 12, AddressClass::Private),
-    ((192, 0, 0, 0), 24, AddressClass::Reserved),
-    ((192, 0, 2, 0), 24, AddressClass::Reserved),
-    ((192, 88, 99, 0), 24, AddressClass::Reserved),
-    ((192, 168, 0, 0), 16, AddressClass::Private),
-    ((198, 18, 0, 0), 15, AddressClass::Reserved),
-    ((198, 51, 100, 0), 24, AddressClass::Reserved),
-    ((203, 0, 113, 0), 24, AddressClass::Reserved),
-    ((168, 63, 129, 16), 32, AddressClass::LinkLocal),
-    ((224, 0, 0, 0), 4, AddressClass::Multicast),
-    ((240, 0, 0, 0), 4, AddressClass::Reserved),
+const V4: [([u8; 4], u8, AddressClass); 16] = [
+    ([0, 0, 0, 0], 8, AddressClass::Reserved),
+    ([10, 0, 0, 0], 8, AddressClass::Private),
+    ([100, 64, 0, 0], 10, AddressClass::Private),
+    ([127, 0, 0, 0], 8, AddressClass::Loopback),
+    ([169, 254, 0, 0], 16, AddressClass::LinkLocal),
+    ([172, 16, 0, 0], 12, AddressClass::Private),
+    ([192, 0, 0, 0], 24, AddressClass::Reserved),
+    ([192, 0, 2, 0], 24, AddressClass::Reserved),
+    ([192, 88, 99, 0], 24, AddressClass::Reserved),
+    ([192, 168, 0, 0], 16, AddressClass::Private),
+    ([198, 18, 0, 0], 15, AddressClass::Reserved),
+    ([198, 51, 100, 0], 24, AddressClass::Reserved),
+    ([203, 0, 113, 0], 24, AddressClass::Reserved),
+    ([168, 63, 129, 16], 32, AddressClass::LinkLocal),
+    ([224, 0, 0, 0], 4, AddressClass::Multicast),
+    ([240, 0, 0, 0], 4, AddressClass::Reserved),
 ];
 
 const V6: [([u16; 8], u8, AddressClass); 15] = [
@@ -167,8 +167,8 @@ pub fn class_of(address: IpAddr) -> Option<AddressClass> {
 
 fn class_of_v4(address: Ipv4Addr) -> Option<AddressClass> {
     let bits = u32::from(address);
-    let found = V4.iter().find(|((a, b, c, d), len, _)| {
-        let net = u32::from(Ipv4Addr::new(*a, *b, *c, *d));
+    let found = V4.iter().find(|(net, len, _)| {
+        let net = u32::from(Ipv4Addr::from(*net));
         (net ^ bits).leading_zeros() >= u32::from(*len)
     });
     found.map(|(_, _, class)| *class)

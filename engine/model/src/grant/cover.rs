@@ -18,12 +18,18 @@ impl std::fmt::Display for Widening {
 }
 
 impl HttpGrant {
+    /// Whether each path that a grant with `prefix` allows is allowed.
+    fn covers_path(&self, prefix: &str) -> bool {
+        // `/` alone allows paths that can be read in two ways.
+        self.path == "/" || self.path == prefix || (prefix != "/" && self.allows_path(prefix))
+    }
+
     /// Whether everything that `other` allows is allowed by it.
     pub fn covers(&self, other: &Self) -> bool {
         self.scheme == other.scheme
             && self.port == other.port
             && self.host.covers(&other.host)
-            && (self.path == "/" || (other.path != "/" && self.allows_path(&other.path)))
+            && self.covers_path(&other.path)
             && other.methods.iter().all(|method| self.methods.contains(method))
             && other
                 .addresses
