@@ -89,6 +89,7 @@ type Pin = Arc<OnceCell<Arc<[IpAddr]>>>;
 #[derive(Default)]
 pub(crate) struct Names {
     resolver: OnceCell<TokioResolver>,
+    /// As many as were granted and asked for: a lookup that is too much strikes a bound.
     pinned: Mutex<HashMap<String, Pin>>,
 }
 
@@ -114,31 +115,19 @@ impl Names {
             Host::Name(name) => name,
         };
         bounds.check()?;
-        let known = self.pinned().get(name).cloned();
-        let pin = match known {
-            Some(pin) => pin,
-            None => {
-                bounds.lookup()?;
-                self.pinned().entry(name.clone()).or_default().clone()
-            }
-        };
+        let pin = self.pinned().entry(name.clone()).or_default().clone();
         let found = pin
             .get_or_try_init(async || {
+                // What fails is not pinned: who asks again is counted again.
+                bounds.lookup()?;
                 let resolver = self
                     .resolver
                     .get_or_try_init(|| resolver(system, servers, name))
                     .await?;
                 ask(resolver, name).await
             })
-            .await;
-        match found {
-            Ok(addresses) => Ok(addresses.clone()),
-            Err(error) => {
-                // Not pinned: the next one asks again, and it counts again.
-                self.pinned().retain(|_, pin| pin.initialized());
-                Err(error)
-            }
-        }
+            .await?;
+        Ok(found.clone())
     }
 
     /// The names that were found to be at an address, ascending.

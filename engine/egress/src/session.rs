@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use tokio::time::timeout_at;
 
-use crate::bounds::Bounds;
+use crate::bounds::{Bounds, Permit};
 use crate::config::EgressConfig;
 use crate::error::{EgressError, Struck};
 use crate::names::{Names, System};
@@ -108,6 +108,17 @@ impl Inner {
     pub(crate) fn deny(&self, capability: &str, request: &str, refusal: Refusal) -> EgressError {
         self.record.denied(capability, request, &refusal);
         refusal.into()
+    }
+
+    /// Room for one more connection.
+    pub(crate) fn permit(&self) -> Result<Permit, Struck> {
+        self.bounds.check()?;
+        if let Some(permit) = self.bounds.try_open() {
+            return Ok(permit);
+        }
+        // A connection that waits for a next request is nobody's need.
+        self.pool.evict();
+        self.bounds.open()
     }
 
     /// The addresses of a host, pinned.

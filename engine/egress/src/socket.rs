@@ -131,7 +131,7 @@ pub(crate) async fn connect(session: &Inner, to: SocketAddr) -> Result<Box<dyn C
     let Allowed { target, grant } = decide(session, Transport::Tcp, to)
         .map_err(|(target, refusal)| session.deny("net", &target.to_string(), refusal))?;
     let text = target.to_string();
-    let permit = session.bounds.open()?;
+    let permit = session.permit()?;
     let counter = session.record.used("net", &text, &grant.to_string(), (0, 0));
     let address = to.ip().to_canonical();
     let stream = wire::open(&[address], to.port(), session.bounds.deadline(), &text).await?;
@@ -257,7 +257,7 @@ pub(crate) async fn datagrams(session: &Arc<Inner>, ipv6: bool) -> Result<Datagr
         let refusal = Refusal::unless("no `net:` grant is for UDP", "net: [\"udp://HOST:PORT\"]");
         return Err(session.deny("net", "udp", refusal));
     }
-    let permit = session.bounds.open()?;
+    let permit = session.permit()?;
     let socket = UdpSocket::bind(unspecified(ipv6))
         .await
         .map_err(|error| failed("udp", &error))?;

@@ -97,7 +97,10 @@ pub(crate) async fn send(
     let failed = Arc::new(OnceLock::new());
     let body = Outgoing::new(body, session.bounds.clone(), counter.clone(), failed.clone());
     let response = exchange.transfer(route, parts, body, &failed, counter).await?;
-    session.vault.take_out(&target, response)
+    let mut response = session.vault.take_out(&target, response)?;
+    // How it was framed is between the server and the host, but the vault has to see it.
+    response.headers_mut().remove(header::TRANSFER_ENCODING);
+    Ok(response)
 }
 
 impl<'a> Exchange<'a> {
@@ -128,7 +131,7 @@ impl<'a> Exchange<'a> {
         let addresses = self.before(until, "a connection", found).await??;
         let (grant, allowed) = choose(grants, &self.target.host, &addresses)
             .map_err(|refusal| self.session.deny("http", &self.target.to_string(), refusal))?;
-        let permit = self.permit()?;
+        let permit = self.session.permit()?;
         let stream = wire::open(&allowed, self.target.port, until, &self.to).await?;
         let stream = Metered::new(stream, self.session.bounds.clone(), None);
         let conn = if self.target.scheme == Scheme::Https {
@@ -154,17 +157,6 @@ impl<'a> Exchange<'a> {
             grant: place.unwrap_or(usize::MAX),
             host: self.target.host.to_string(),
         }
-    }
-
-    fn permit(&self) -> Result<Permit, EgressError> {
-        let bounds = &self.session.bounds;
-        bounds.check()?;
-        if let Some(permit) = bounds.try_open() {
-            return Ok(permit);
-        }
-        // An idle connection is nobody's need.
-        self.session.pool.evict();
-        Ok(bounds.open()?)
     }
 
     async fn speak(&self, stream: impl Stream + 'static, permit: Permit, until: Instant) -> Result<Conn, EgressError> {

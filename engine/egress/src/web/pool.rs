@@ -87,7 +87,7 @@ impl Pool {
     }
 
     /// Closes one that waits, if any does.
-    pub(super) fn evict(&self) {
+    pub(crate) fn evict(&self) {
         let mut idle = self.idle();
         let closed = idle.values_mut().find_map(Vec::pop);
         idle.retain(|_, conns| !conns.is_empty());

@@ -225,6 +225,27 @@ async fn a_name_without_an_address_is_an_error() {
     assert!(session.record().0.is_empty());
 }
 
+// Who asks again after nothing was found is counted again, and may find something.
+#[tokio::test]
+async fn a_failed_lookup_is_not_pinned() {
+    let names = NameServer::new(|_, asked| if asked == 0 { Vec::new() } else { vec![ip("127.0.0.1")] }).await;
+    let limits = NetLimits {
+        lookups: 2,
+        ..NetLimits::DEFAULT
+    };
+    let session = names
+        .egress()
+        .session(&sockets([net(Transport::Tcp, "*.example.com", 1)]), limits);
+    let name = "a.example.com".parse().unwrap();
+    assert_eq!(
+        session.lookup(&name).await,
+        Err(EgressError::NoAddress("a.example.com".to_owned()))
+    );
+    assert_eq!(session.lookup(&name).await, Ok(vec![ip("127.0.0.1")]));
+    let error = session.lookup(&"b.example.com".parse().unwrap()).await.unwrap_err();
+    assert_eq!(error, EgressError::Struck(Struck::Lookups(2)));
+}
+
 // A server that never answers costs the time that was granted for it.
 #[tokio::test]
 async fn a_silent_name_server_times_out() {

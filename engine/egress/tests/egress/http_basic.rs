@@ -198,6 +198,40 @@ async fn a_body_streams() {
     assert!(sender.send("more".into()).await.is_err(), "the exchange is over");
 }
 
+// Answers without a body end where they should, and the connection is used again.
+#[tokio::test]
+async fn an_answer_without_a_body_has_none() {
+    use tokio::io::AsyncWriteExt;
+    let server = Server::tcp(|mut stream| async move {
+        for answer in [
+            "HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+            "HTTP/1.1 304 Not Modified\r\ncontent-length: 7\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        ] {
+            head(&mut stream).await;
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    })
+    .await;
+    let session = session(&grants([http(&server.url("/"))]));
+    for (method, status, text) in [
+        ("HEAD", 200, ""),
+        ("GET", 204, ""),
+        ("GET", 304, ""),
+        ("GET", 200, "ok"),
+    ] {
+        let response = session
+            .send(request(method, &server.url("/")), Traffic::default())
+            .await
+            .unwrap();
+        assert_eq!(response.status(), status);
+        assert!(!response.headers().contains_key("transfer-encoding"));
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(bytes, text);
+    }
+}
+
 struct Streamed(tokio::sync::mpsc::Receiver<bytes::Bytes>);
 
 impl hyper::body::Body for Streamed {

@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! Tables for the decisions over grants: hosts, patterns, origins, addresses, requests, and one set within another.
+#![allow(clippy::unwrap_used)]
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! Heads of requests: what is taken for what.
+#![allow(clippy::unwrap_used)]
 
 use super::*;
 
