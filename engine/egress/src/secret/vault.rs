@@ -250,9 +250,11 @@ impl Vault {
                 let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
                 let line = format!("secrets: {{ {name}: {{ to: [\"https://HOST\"], in: [bearer] }} }}");
                 let nameable = !name.is_empty() && name.len() <= 128 && name.chars().all(plain);
-                let refusal = Refusal {
-                    rule: "no `secrets:` grant names that secret".to_owned(),
-                    allow: nameable.then_some(line),
+                let rule = "no `secrets:` grant names that secret";
+                let refusal = if nameable {
+                    Refusal::unless(rule, line)
+                } else {
+                    Refusal::never(rule)
                 };
                 self.0.record.denied("secrets", name, &refusal);
                 Err(denied(&refusal))

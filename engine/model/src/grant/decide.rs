@@ -68,6 +68,8 @@ pub struct Refusal {
     pub rule: String,
     /// The exact lines under the step's `grants:` that would allow it; none where nothing can.
     pub allow: Option<String>,
+    /// Whether it is the address that is refused: the name is granted.
+    pub of_address: bool,
 }
 
 impl Refusal {
@@ -76,6 +78,7 @@ impl Refusal {
         Self {
             rule: rule.into(),
             allow: None,
+            of_address: false,
         }
     }
 
@@ -84,6 +87,7 @@ impl Refusal {
         Self {
             rule: rule.into(),
             allow: Some(allow.into()),
+            of_address: false,
         }
     }
 }
@@ -239,8 +243,7 @@ impl HttpGrant {
         allow_address(&self.host, &self.addresses, address).map_err(|class| {
             let mut wider = self.clone();
             wider.addresses.push(address.to_canonical().into());
-            let rule = format!("`{host}` is at {address}, {}", class.word());
-            Refusal::unless(rule, format!("http: [{wider}]"))
+            refused_address(host, address, class, format!("http: [{wider}]"))
         })
     }
 }
@@ -254,9 +257,16 @@ impl NetGrant {
         allow_address(&self.host, &self.addresses, address).map_err(|class| {
             let mut wider = self.clone();
             wider.addresses.push(address.to_canonical().into());
-            let rule = format!("`{host}` is at {address}, {}", class.word());
-            Refusal::unless(rule, format!("net: [{wider}]"))
+            refused_address(host, address, class, format!("net: [{wider}]"))
         })
+    }
+}
+
+fn refused_address(host: &Host, address: IpAddr, class: AddressClass, allow: String) -> Refusal {
+    Refusal {
+        rule: format!("`{host}` is at {address}, {}", class.word()),
+        allow: Some(allow),
+        of_address: true,
     }
 }
 

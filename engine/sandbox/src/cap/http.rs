@@ -135,10 +135,7 @@ fn dns(rcode: String) -> Error {
 
 /// Whether it is the address that was refused, not the name.
 pub(super) fn is_of_address(refusal: &Refusal) -> bool {
-    refusal
-        .allow
-        .as_deref()
-        .is_some_and(|line| line.starts_with("addresses:"))
+    refusal.of_address
 }
 
 impl outgoing_handler::Host for HttpView<'_> {
