@@ -130,9 +130,12 @@ struct Standing {
     pointer: Option<String>,
 }
 
+/// A secret by number, and its value as it stands in a JSON string.
+type Filling = (usize, Zeroizing<Vec<u8>>);
+
 impl Vault {
     /// Puts secrets into a JSON body where a place in one was granted for the origin; else lets it go on, watched.
-    pub(super) async fn into_body(
+    pub(super) async fn fill_body(
         &self,
         target: &HttpTarget,
         headers: &HeaderMap,
@@ -265,7 +268,7 @@ impl Vault {
         &self,
         standing: &[Standing],
         target: &HttpTarget,
-    ) -> Result<Vec<(usize, Zeroizing<Vec<u8>>)>, EgressError> {
+    ) -> Result<Vec<Filling>, EgressError> {
         let one = |Standing { of, pointer }: &Standing| {
             let entry = &self.0.entries[*of];
             let Some(pointer) = pointer else {

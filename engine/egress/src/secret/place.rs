@@ -54,9 +54,9 @@ impl Vault {
         if self.is_empty() {
             return Ok(body);
         }
-        self.into_uri(target, parts)?;
-        self.into_headers(target, parts)?;
-        self.into_body(target, &parts.headers, body).await
+        self.fill_uri(target, parts)?;
+        self.fill_headers(target, parts)?;
+        self.fill_body(target, &parts.headers, body).await
     }
 
     /// Refuses that a secret stands somewhere, and records it.
@@ -134,7 +134,7 @@ impl Vault {
         )))
     }
 
-    fn into_headers(&self, target: &HttpTarget, parts: &mut Parts) -> Result<(), EgressError> {
+    fn fill_headers(&self, target: &HttpTarget, parts: &mut Parts) -> Result<(), EgressError> {
         for name in parts.headers.keys() {
             self.none_in(name.as_str().as_bytes(), "the name of a header", target)?;
         }
@@ -240,7 +240,7 @@ impl Vault {
         Ok(Some(Zeroizing::new([b"Basic ", encoded.as_bytes()].concat())))
     }
 
-    fn into_uri(&self, target: &HttpTarget, parts: &mut Parts) -> Result<(), EgressError> {
+    fn fill_uri(&self, target: &HttpTarget, parts: &mut Parts) -> Result<(), EgressError> {
         if let Some(authority) = parts.uri.authority() {
             self.none_in(authority.as_str().as_bytes(), "the host", target)?;
         }

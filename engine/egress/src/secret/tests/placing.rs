@@ -311,16 +311,8 @@ fn values_with_line_ends_are_refused_in_headers() {
 // There is nothing to put in, and so nothing is sent that would look as if there were.
 #[test]
 fn a_secret_without_a_value_is_not_opened() {
-    for value in [&b""[..]] {
-        let own = placed(&[SecretPlace::Bearer], value);
-        assert!(
-            own.vault
-                .open("token")
-                .unwrap_err()
-                .to_string()
-                .contains("has no value")
-        );
-    }
+    let empty = placed(&[SecretPlace::Bearer], b"");
+    assert!(empty.vault.open("token").unwrap_err().to_string().contains("has no value"));
     let own = placed(&[SecretPlace::Bearer], b"s3cr3t-value");
     let refused = own.vault.open("other").unwrap_err().to_string();
     assert!(
