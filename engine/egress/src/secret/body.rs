@@ -264,11 +264,7 @@ impl Vault {
     }
 
     /// The values to put in by secret, each place checked, as they stand in a JSON string.
-    fn granted_in(
-        &self,
-        standing: &[Standing],
-        target: &HttpTarget,
-    ) -> Result<Vec<Filling>, EgressError> {
+    fn granted_in(&self, standing: &[Standing], target: &HttpTarget) -> Result<Vec<Filling>, EgressError> {
         let one = |Standing { of, pointer }: &Standing| {
             let entry = &self.0.entries[*of];
             let Some(pointer) = pointer else {

@@ -312,7 +312,14 @@ fn values_with_line_ends_are_refused_in_headers() {
 #[test]
 fn a_secret_without_a_value_is_not_opened() {
     let empty = placed(&[SecretPlace::Bearer], b"");
-    assert!(empty.vault.open("token").unwrap_err().to_string().contains("has no value"));
+    assert!(
+        empty
+            .vault
+            .open("token")
+            .unwrap_err()
+            .to_string()
+            .contains("has no value")
+    );
     let own = placed(&[SecretPlace::Bearer], b"s3cr3t-value");
     let refused = own.vault.open("other").unwrap_err().to_string();
     assert!(
