@@ -108,6 +108,16 @@ impl Run {
     /// Runs a plan to its end. Raising `cancel` ends it within a second: running attempts are told, and nothing new
     /// starts. To be called in a tokio runtime with time; attempts run on its threads.
     pub async fn start(plan: Arc<Plan>, services: Services, options: RunOptions, cancel: Cancel) -> RunReport {
+        Self::keeping(plan, services, options, cancel).await.0
+    }
+
+    /// As [`Run::start`], and keeps what the steps were given and made.
+    pub(crate) async fn keeping(
+        plan: Arc<Plan>,
+        services: Services,
+        options: RunOptions,
+        cancel: Cancel,
+    ) -> (RunReport, Ledger) {
         Driver::new(plan, services, options, cancel).drive().await
     }
 }
@@ -187,7 +197,7 @@ impl Driver {
         }
     }
 
-    async fn drive(mut self) -> RunReport {
+    async fn drive(mut self) -> (RunReport, Ledger) {
         let plan = self.ledger.plan().clone();
         let (pipeline, steps) = (plan.name.clone(), plan.steps.len());
         let run = self.options.run.0.clone();

@@ -23,6 +23,7 @@ mod runner;
 pub mod scheduler;
 mod sink;
 mod sources;
+mod verify;
 
 pub use adapter::StoreServices;
 pub use cancel::Cancel;
@@ -34,5 +35,6 @@ pub use ports::{
     ServiceError, StepRecord, Trees,
 };
 pub use report::{Exported, Problem, ProblemClass, RunReport, StepEnd};
-pub use runner::{LazyRunner, RunnerControl, RunnerError, StepRunner, StepSink};
+pub use runner::{LazyRunner, RunnerControl, RunnerError, StepRunner, StepSink, TraceSink};
 pub use scheduler::Scheduler;
+pub use verify::{CallDifference, Difference, SameOrNot, Verified, VerifyOptions, VerifyReport, verify};

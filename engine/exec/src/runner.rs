@@ -26,6 +26,14 @@ pub struct RunnerControl {
     pub cancel: Cancel,
     /// Where what the guest says goes while it runs.
     pub sink: Arc<dyn StepSink>,
+    /// Hears the host calls of the attempt, where someone asks for them.
+    pub trace: Option<Arc<dyn TraceSink>>,
+}
+
+/// Hears the host calls of an attempt in their order.
+pub trait TraceSink: Send + Sync {
+    /// A call: what was called, with what, and what came of it, in one line.
+    fn call(&self, line: &str);
 }
 
 /// Takes what a guest says while it runs. What it takes is shown, not kept: the report carries all of it again, but

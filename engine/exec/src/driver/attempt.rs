@@ -62,6 +62,7 @@ impl Job {
                 let control = RunnerControl {
                     cancel: self.cancel.clone(),
                     sink: self.sink.clone(),
+                    trace: None,
                 };
                 runner.run(request, control).await
             }

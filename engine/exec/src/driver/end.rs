@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::Driver;
 use super::attempt::result_of;
+use crate::ledger::Ledger;
 use crate::ports::{RecordedStep, RunRecord};
 use crate::report::{RunReport, StepEnd};
 
@@ -162,7 +163,7 @@ impl Driver {
     }
 
     /// Ends the run.
-    pub(super) fn report(mut self) -> RunReport {
+    pub(super) fn report(mut self) -> (RunReport, Ledger) {
         let summary = self.summary();
         let steps: Vec<StepEnd> = std::mem::take(&mut self.ends).into_iter().flatten().collect();
         let record = RunRecord {
@@ -184,14 +185,15 @@ impl Driver {
             );
         }
         self.emit(&Event::RunFinished(summary.clone()));
-        RunReport {
+        let report = RunReport {
             run: self.options.run.clone(),
             summary,
             steps,
             exports: std::mem::take(&mut self.exports),
             problems: std::mem::take(&mut self.problems),
             cancelled: self.cancel.is_cancelled(),
-        }
+        };
+        (report, self.ledger)
     }
 }
 

@@ -17,4 +17,5 @@ mod pins;
 mod rewind;
 mod sources;
 mod speed;
+mod verify;
 mod world;
