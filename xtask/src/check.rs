@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::project::{Project, succeed};
 use crate::tally::Tally;
-use crate::{demo, generate, tidy, walkthrough};
+use crate::{demo, generate, servers, tidy, walkthrough};
 use xtask::guest::Toolchain;
 
 pub(crate) fn run(project: &Project) -> ExitCode {
@@ -38,10 +38,12 @@ pub(crate) fn run(project: &Project) -> ExitCode {
             succeed(project.cargo("").arg("build").args(workspace).arg("--all-targets"))
         });
     if built {
-        tally.tests(
-            "tests",
-            project.cargo("").arg("test").args(workspace).arg("--no-fail-fast"),
-        );
+        let mut tests = project.cargo("");
+        if tally.check("PostgreSQL", servers::postgres) {
+            // From here on, a test that is skipped for want of it is a test that failed.
+            tests.env(servers::POSTGRES, "1");
+        }
+        tally.tests("tests", tests.arg("test").args(workspace).arg("--no-fail-fast"));
         tally.check("generated files", || generate::run(project, generate::ALL, true));
         tally.check("demo, twice", || demo::twice(project));
         walkthrough::add_to(&mut tally, project);

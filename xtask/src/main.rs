@@ -12,6 +12,7 @@ mod check;
 mod demo;
 mod generate;
 mod project;
+mod servers;
 mod tally;
 mod tidy;
 mod walkthrough;

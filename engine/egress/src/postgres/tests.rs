@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! Logins at servers that are not what they should be. Not here: a real server (`tests/`).
+#![allow(clippy::unwrap_used)]
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 

@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! Tests of secrets by handle, over one session's vault. Not here: a real server (`tests/`).
+#![allow(clippy::unwrap_used)]
 
 mod operations;
 mod placing;

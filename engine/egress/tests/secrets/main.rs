@@ -1,7 +1,7 @@
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 //! Secrets on the way out, against real servers on this machine: requests over HTTP, and logins at a PostgreSQL. Not here:
 //! everything else of the way out (`egress`).
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod database;
 mod postgres;

@@ -1,0 +1,72 @@
+//! The servers that tests talk to, found on the machine or installed from Debian's packages. Not here: starting one, which
+//! each test does for itself and as an unprivileged user.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::Result;
+use crate::project::succeed;
+
+/// The variable that says that PostgreSQL has to be there.
+pub(crate) const POSTGRES: &str = "AIRTIGHT_TEST_POSTGRES";
+
+/// What a test needs of PostgreSQL.
+const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "psql"];
+/// Where Debian keeps them, a folder for each version.
+const DEBIAN: &str = "/usr/lib/postgresql";
+
+/// Finds PostgreSQL, or installs it.
+pub(crate) fn postgres() -> Result<()> {
+    if found() {
+        return Ok(());
+    }
+    let help = "help: install PostgreSQL so that `initdb` is in the path, on Debian with `apt-get install postgresql`";
+    if !Path::new("/usr/bin/apt-get").is_file() {
+        return Err(format!("there is no PostgreSQL, and no apt to install it with\n{help}").into());
+    }
+    let Some(prefix) = as_root() else {
+        return Err(format!("there is no PostgreSQL, and only root can install it\n{help}").into());
+    };
+    let install = |arguments: &[&str]| {
+        let mut command = Command::new(prefix.first().copied().unwrap_or("apt-get"));
+        command.args(prefix.iter().skip(1)).args(arguments);
+        command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+        succeed(&mut command)
+    };
+    let packages = ["install", "--yes", "--no-install-recommends", "postgresql"];
+    // A machine's lists of packages may be old, or not there.
+    let installed = install(&packages).or_else(|_| install(&["update"]).and_then(|()| install(&packages)));
+    installed.map_err(|error| format!("PostgreSQL cannot be installed: {error}\n{help}"))?;
+    if found() {
+        Ok(())
+    } else {
+        Err(format!("PostgreSQL was installed and is not found\n{help}").into())
+    }
+}
+
+fn found() -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    if let Ok(versions) = std::fs::read_dir(DEBIAN) {
+        folders.extend(versions.flatten().map(|version| version.path().join("bin")));
+    }
+    // A link to one program leads to the folder with all of them.
+    let mut real = folders
+        .iter()
+        .filter_map(|folder| folder.join("initdb").canonicalize().ok());
+    real.any(|initdb| PROGRAMS.iter().all(|name| initdb.with_file_name(name).is_file()))
+}
+
+/// How apt is started as root; none where that needs a password.
+fn as_root() -> Option<Vec<&'static str>> {
+    let quiet = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
+        command.output().ok().filter(|output| output.status.success())
+    };
+    let user = quiet("id", &["-u"])?;
+    if user.stdout.trim_ascii() == b"0" {
+        return Some(vec!["apt-get"]);
+    }
+    quiet("sudo", &["-n", "true"]).map(|_| vec!["sudo", "-n", "apt-get"])
+}
