@@ -165,7 +165,7 @@ impl<'a> Exchange<'a> {
         builder
             .max_headers(MOST_HEADERS)
             .max_header_size(most)
-            .max_buf_size(most.clamp(8 << 10, 1 << 20) + (16 << 10));
+            .max_buf_size(most.clamp(8 << 10, 16 << 20) + (16 << 10));
         let handshake = builder.handshake(TokioIo::new(stream));
         let (sender, driver) = self
             .before(until, "a connection", handshake)
