@@ -116,7 +116,6 @@ pub(crate) struct Granted {
 #[derive(Debug, Clone)]
 pub(crate) struct HttpItem {
     pub(crate) grant: HttpGrant,
-    pub(crate) span: Span,
     pub(crate) ca: Option<Name>,
     pub(crate) certificate: Option<Name>,
     pub(crate) key: Option<Name>,
@@ -126,7 +125,6 @@ pub(crate) struct HttpItem {
 #[derive(Debug, Clone)]
 pub(crate) struct NetItem {
     pub(crate) grant: NetGrant,
-    pub(crate) span: Span,
     pub(crate) ca: Option<Name>,
     pub(crate) password: Option<Name>,
 }

@@ -143,4 +143,12 @@ codes! {
     CLOCK_CONFLICT = "P0089";
     /// A pin that no digest can be, or several for one output.
     BAD_PIN = "P0090";
+    /// A lock that does not read as one.
+    LOCK_INVALID = "P0100";
+    /// A step or a component wants more than the lock says.
+    LOCK_WIDENED = "P0101";
+    /// Something that the lock does not list.
+    LOCK_MISSING = "P0102";
+    /// A step goes beyond a policy.
+    BEYOND_POLICY = "P0110";
 }

@@ -7,24 +7,30 @@
 //! plan(&checked, &request) → Plan           with the values of inputs and an event
 //! ```
 //!
+//! Beside it stand the lock ([`lock`]: what the author has accepted) and the policy ([`policy`]: what no pipeline may go
+//! beyond).
+//!
 //! The format is specified in `docs/formats/pipeline.md`, the correspondence of values in `docs/formats/values.md`, and
 //! the codes in `docs/diagnostics.md`.
 
 mod ast;
 mod check;
 mod codes;
+mod edit;
 mod evaluator;
 mod expr;
 pub mod glob;
 mod inputs;
 mod keys;
 mod load;
+pub mod lock;
 mod lower;
 mod matrix;
 mod nearest;
 mod node;
 mod paths;
 mod plan;
+pub mod policy;
 mod schema;
 mod suffix;
 mod syntax;
@@ -33,6 +39,7 @@ mod units;
 
 pub use check::{Checked, check};
 pub use codes::CODES;
+pub use edit::{EditError, add_step};
 pub use evaluator::CelEvaluator;
 pub use expr::MAX_EXPRESSION_BYTES;
 pub use inputs::InputValue;

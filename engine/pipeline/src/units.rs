@@ -51,24 +51,6 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, unit.trim_start_matches(' ')))
 }
 
-/// Reads a digest of 32 bytes: 64 lower-case hexadecimal digits.
-pub(crate) fn digest(text: &str) -> Option<[u8; 32]> {
-    let nibble = |b: u8| match b {
-        b'0'..=b'9' => Some(b - b'0'),
-        b'a'..=b'f' => Some(b - b'a' + 10),
-        _ => None,
-    };
-    let mut bytes = [0; 32];
-    let digits = text.as_bytes();
-    if digits.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
-    }
-    Some(bytes)
-}
-
 /// Reads an RFC 3339 moment that is not before 1970 as seconds since then. Fractions of a second are refused: a clock
 /// starts on a second. A leap second is refused too.
 pub(crate) fn moment(text: &str) -> Option<u64> {

@@ -1,8 +1,8 @@
 //! Golden cases of the pipeline file: each `tests/ui/pipeline/CASE.yaml` gives exactly the diagnostics of `CASE.stderr`
 //! and the plan of `CASE.plan`. `INSTA_UPDATE=always` writes them anew.
 //!
-//! Comments at the top of a case ask for more: `# input: NAME=TEXT`, `# only: STEP`, `# event: JSON`. Files that a case
-//! includes are in `files/`.
+//! Comments at the top of a case ask for more: `# input: NAME=TEXT`, `# only: STEP`, `# event: JSON`, `# lock: FILE`,
+//! `# policy: FILE`. Files that a case includes, its lock and its policy are in `files/`.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,7 +15,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use airtight_pipeline::{CODES, InputValue, PlanRequest, check, parse, plan, schema};
+use airtight_model::Diagnostic;
+use airtight_pipeline::lock::{self, Change, ChangeKind, Lock};
+use airtight_pipeline::policy::Policy;
+use airtight_pipeline::{CODES, Checked, InputValue, PlanRequest, SourceFile, check, parse, plan, schema};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn root() -> PathBuf {
@@ -49,6 +52,7 @@ fn main() {
 fn outcome(path: &Path) -> (String, Option<String>) {
     let text = fs::read_to_string(path).unwrap();
     let mut request = PlanRequest::default();
+    let (mut lock, mut policy) = (None, None);
     for line in text.lines() {
         if let Some(input) = line.strip_prefix("# input: ") {
             let (name, value) = input.split_once('=').unwrap();
@@ -59,15 +63,35 @@ fn outcome(path: &Path) -> (String, Option<String>) {
             request.only.push(step.to_owned());
         } else if let Some(event) = line.strip_prefix("# event: ") {
             request.event = serde_json::from_str(event).unwrap();
+        } else if let Some(file) = line.strip_prefix("# lock: ") {
+            lock = Some(file.to_owned());
+        } else if let Some(file) = line.strip_prefix("# policy: ") {
+            policy = Some(file.to_owned());
         }
     }
     let folder = path.parent().unwrap().join("files");
     let read = |file: &str| fs::read_to_string(folder.join(file)).map_err(|_| "there is no such file".to_owned());
-    let parsed = parse("airtight.yaml", text, &read);
+    let mut parsed = parse("airtight.yaml", text, &read);
     let (checked, mut found) = check(&parsed, &catalog::Invented);
     let mut planned = None;
     if let Some(checked) = checked {
-        match plan(&checked, &request) {
+        if let Some(file) = lock {
+            let text = read(&file).unwrap();
+            let index = u32::try_from(parsed.files.len()).unwrap();
+            found.extend(against_lock(&checked, &text, index));
+            parsed.files.push(SourceFile { path: file, text });
+        }
+        let mut plan = plan(&checked, &request);
+        if let (Ok(made), Some(file)) = (&mut plan, policy) {
+            let text = read(&file).unwrap();
+            let index = u32::try_from(parsed.files.len()).unwrap();
+            let applied = Policy::parse(&text, index).and_then(|policy| policy.apply(&checked, made));
+            parsed.files.push(SourceFile { path: file, text });
+            if let Err(beyond) = applied {
+                plan = Err(beyond);
+            }
+        }
+        match plan {
             Ok(plan) => planned = Some(show::plan(&plan)),
             Err(of_plan) => found.extend(of_plan),
         }
@@ -80,6 +104,17 @@ fn outcome(path: &Path) -> (String, Option<String>) {
         assert!(!diagnostic.message.ends_with('.'), "{diagnostic:?} ends with a period");
     }
     (show::diagnostics(&found, &parsed.files), planned)
+}
+
+/// What a lock refuses where it is all that may be.
+fn against_lock(checked: &Checked, text: &str, file: u32) -> Vec<Diagnostic> {
+    let accepted = match Lock::parse(text, file) {
+        Ok(lock) => lock,
+        Err(found) => return found,
+    };
+    let changes = lock::changes(&accepted, &Lock::of(checked, Some(&accepted)));
+    let refused = changes.iter().filter(|change| change.kind != ChangeKind::Harmless);
+    refused.map(Change::diagnostic).collect()
 }
 
 fn run(path: &Path) -> Result<(), Failed> {

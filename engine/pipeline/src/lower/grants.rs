@@ -61,7 +61,6 @@ impl Lower<'_> {
         if matches!(node.kind, Kind::Text(_)) {
             return self.http_url(node).map(|grant| HttpItem {
                 grant,
-                span: node.span,
                 ca: None,
                 certificate: None,
                 key: None,
@@ -96,7 +95,6 @@ impl Lower<'_> {
         });
         Some(HttpItem {
             grant,
-            span: node.span,
             ca,
             certificate,
             key: secret,
@@ -218,7 +216,6 @@ impl Lower<'_> {
         if matches!(node.kind, Kind::Text(_)) {
             return self.net_url(node).map(|grant| NetItem {
                 grant,
-                span: node.span,
                 ca: None,
                 password: None,
             });
@@ -250,12 +247,7 @@ impl Lower<'_> {
         }
         grant.addresses = addresses;
         grant.login = login;
-        Some(NetItem {
-            grant,
-            span: node.span,
-            ca,
-            password,
-        })
+        Some(NetItem { grant, ca, password })
     }
 
     /// A login, the secret that is its password, and the file of its roots.

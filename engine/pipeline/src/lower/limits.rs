@@ -96,7 +96,7 @@ impl Lower<'_> {
         self.whole(node, what, least, most).and_then(|x| u32::try_from(x).ok())
     }
 
-    pub(super) fn size(&mut self, node: &Node, what: &str) -> Option<u64> {
+    pub(crate) fn size(&mut self, node: &Node, what: &str) -> Option<u64> {
         let size = match &node.kind {
             Kind::Number(number) => number.as_u64(),
             Kind::Text(text) => units::size(text),
@@ -111,7 +111,7 @@ impl Lower<'_> {
         size
     }
 
-    pub(super) fn time(&mut self, node: &Node, what: &str) -> Option<u64> {
+    pub(crate) fn time(&mut self, node: &Node, what: &str) -> Option<u64> {
         let time = node.text().and_then(units::time_ms).filter(|time| *time > 0);
         if time.is_none() {
             let message = format!("`{what}:` takes a time, not `{}`", self.raw(node.span));

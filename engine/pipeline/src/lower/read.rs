@@ -13,25 +13,25 @@ const MAX_NAME: usize = 64;
 
 impl Lower<'_> {
     /// The bytes of a place.
-    pub(super) fn raw(&self, span: Span) -> &str {
+    pub(crate) fn raw(&self, span: Span) -> &str {
         self.text
             .get(span.start as usize..span.end as usize)
             .unwrap_or_default()
     }
 
-    pub(super) fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str, help: Option<String>) {
+    pub(crate) fn wrong_type(&mut self, node: &Node, what: &str, wanted: &str, help: Option<String>) {
         let message = format!("{} takes {wanted}, not {}", shown(what), node.word());
         let found = Diagnostic::error(codes::WRONG_TYPE, node.span, message);
         self.found
             .push(found.help(help.unwrap_or_else(|| format!("write {wanted}"))));
     }
 
-    pub(super) fn missing(&mut self, span: Span, message: &str, line: &str) {
+    pub(crate) fn missing(&mut self, span: Span, message: &str, line: &str) {
         self.found
             .push(Diagnostic::error(codes::MISSING_KEY, span, message).help(format!("add `{line}`")));
     }
 
-    pub(super) fn unknown_key(&mut self, key: &Name, known: &[&str], what: &str) {
+    pub(crate) fn unknown_key(&mut self, key: &Name, known: &[&str], what: &str) {
         let message = format!("{what} has no key `{}`", key.text);
         let help = match nearest(&key.text, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}:`?"),
@@ -45,7 +45,7 @@ impl Lower<'_> {
     }
 
     /// The entries of a map; `what` is a key, or `a …`.
-    pub(super) fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
+    pub(crate) fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
         if let Kind::Map(entries) = &node.kind {
             return Some(entries);
         }
@@ -58,7 +58,7 @@ impl Lower<'_> {
         None
     }
 
-    pub(super) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+    pub(crate) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
         if let Kind::List(items) = &node.kind {
             return items;
         }
@@ -74,7 +74,7 @@ impl Lower<'_> {
     }
 
     /// A text. Numbers and booleans must be quoted to be one: `1.10` is not `1.1`.
-    pub(super) fn string(&mut self, node: &Node, what: &str) -> Option<Name> {
+    pub(crate) fn string(&mut self, node: &Node, what: &str) -> Option<Name> {
         if let Kind::Text(text) = &node.kind {
             return Some(Name {
                 text: text.clone(),
@@ -93,7 +93,7 @@ impl Lower<'_> {
     }
 
     /// A text that no expression may be in.
-    pub(super) fn literal(&mut self, node: &Node, what: &str) -> Option<Name> {
+    pub(crate) fn literal(&mut self, node: &Node, what: &str) -> Option<Name> {
         let name = self.string(node, what)?;
         if name.text.contains("${") {
             let message = format!("{} cannot hold an expression", shown(what));
@@ -106,7 +106,7 @@ impl Lower<'_> {
     }
 
     /// A list of texts; one text by itself is a list of one.
-    pub(super) fn names(&mut self, node: &Node, what: &str) -> Vec<Name> {
+    pub(crate) fn names(&mut self, node: &Node, what: &str) -> Vec<Name> {
         if matches!(node.kind, Kind::Text(_)) {
             return self.literal(node, what).into_iter().collect();
         }
@@ -116,7 +116,7 @@ impl Lower<'_> {
             .collect()
     }
 
-    pub(super) fn boolean(&mut self, node: &Node, what: &str) -> Option<bool> {
+    pub(crate) fn boolean(&mut self, node: &Node, what: &str) -> Option<bool> {
         if let Kind::Bool(x) = node.kind {
             return Some(x);
         }
@@ -135,7 +135,7 @@ impl Lower<'_> {
     }
 
     /// A whole number from `least` to `most`.
-    pub(super) fn whole(&mut self, node: &Node, what: &str, least: u64, most: u64) -> Option<u64> {
+    pub(crate) fn whole(&mut self, node: &Node, what: &str, least: u64, most: u64) -> Option<u64> {
         let Kind::Number(number) = &node.kind else {
             self.wrong_type(
                 node,
@@ -161,7 +161,7 @@ impl Lower<'_> {
     }
 
     /// One of a few words.
-    pub(super) fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&'static str, T)]) -> Option<T> {
+    pub(crate) fn word<T: Copy>(&mut self, node: &Node, what: &str, words: &[(&'static str, T)]) -> Option<T> {
         let name = self.string(node, what)?;
         let known = words.iter().find(|(word, _)| *word == name.text);
         if known.is_none() {
@@ -177,7 +177,7 @@ impl Lower<'_> {
         known.map(|(_, value)| *value)
     }
 
-    pub(super) fn check_name(&mut self, name: &Name) {
+    pub(crate) fn check_name(&mut self, name: &Name) {
         let text = name.text.as_str();
         let first = text.chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
         let rest = text

@@ -7,7 +7,7 @@ use super::Lower;
 use crate::ast::{At, Secret};
 use crate::codes;
 use crate::keys;
-use crate::node::{Entry, Name, Node};
+use crate::node::{Entry, Kind, Name, Node};
 
 impl Lower<'_> {
     pub(super) fn secret(&mut self, name: &Name, node: &Node) -> Option<Secret> {
@@ -55,7 +55,7 @@ impl Lower<'_> {
                 .iter()
                 .map(|item| self.source_text(item, "an argument"))
                 .collect();
-            let words = words?;
+            let words = words.filter(|_| matches!(node.kind, Kind::List(_)))?;
             if words.first().is_none_or(String::is_empty) {
                 self.bad_source(node, "`command:` names no program", "write `[ PROGRAM, ARGUMENT ]`");
                 return None;

@@ -245,11 +245,12 @@ impl Lower<'_> {
     /// The digest that an output has to have.
     fn pin(&mut self, key: &str, node: &Node) -> Option<Pin> {
         let name = self.literal(node, key)?;
-        let bytes: Option<[u8; 32]> = units::digest(&name.text);
+        let digest = |text: &str| text.parse().map(|digest: BlobDigest| *digest.as_bytes()).ok();
+        let bytes: Option<[u8; 32]> = digest(&name.text);
         let Some(bytes) = bytes else {
             let message = format!("`{key}:` takes 64 lower-case hexadecimal digits");
             let text = name.text.to_ascii_lowercase();
-            let help = match units::digest(&text) {
+            let help = match digest(&text) {
                 Some(_) => format!("write `{key}: \"{text}\"`"),
                 None if key == "tree" => "run it once without: a failed pin says the digest of the folder".to_owned(),
                 None => format!("write the digest as `{key}sum FILE` prints it").replace("blake3sum", "b3sum"),

@@ -202,18 +202,14 @@ struct OutputFull {
     /// Where it is taken from.
     path: String,
     /// A file: the SHA-256 that it has to have, 64 hexadecimal digits.
-    #[schemars(schema_with = "digest")]
+    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
     sha256: Option<String>,
     /// A file: the BLAKE3 digest that it has to have, 64 hexadecimal digits.
-    #[schemars(schema_with = "digest")]
+    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
     blake3: Option<String>,
     /// A folder: the digest of its tree, 64 hexadecimal digits.
-    #[schemars(schema_with = "digest")]
+    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
     tree: Option<String>,
-}
-
-fn digest(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "pattern": "^[0-9a-f]{64}$" })
 }
 
 /// Where the value of a secret comes from: exactly one of these.

@@ -28,7 +28,7 @@ const RESERVED: [&str; 12] = [
 ];
 
 impl Lower<'_> {
-    pub(super) fn secret_item(&mut self, Entry { key: name, value }: &Entry) -> Option<SecretItem> {
+    pub(crate) fn secret_item(&mut self, Entry { key: name, value }: &Entry) -> Option<SecretItem> {
         let entries = self.map(value, "a secret")?;
         let mut item = SecretItem {
             grant: SecretGrant {

@@ -10,7 +10,7 @@ use crate::suffix;
 
 impl Lower<'_> {
     /// An origin with a path; `/` where there is none.
-    pub(super) fn origin_with_path(&mut self, name: &Name) -> Option<(Origin, String)> {
+    pub(crate) fn origin_with_path(&mut self, name: &Name) -> Option<(Origin, String)> {
         match Origin::with_path(&name.text) {
             Ok((origin, path)) => self.not_public(&origin.host, name).then_some((origin, path)),
             Err(error) => {
@@ -32,7 +32,7 @@ impl Lower<'_> {
     }
 
     /// `tcp://HOST:PORT` or `udp://HOST:PORT`.
-    pub(super) fn net_url(&mut self, node: &Node) -> Option<NetGrant> {
+    pub(crate) fn net_url(&mut self, node: &Node) -> Option<NetGrant> {
         let name = self.literal(node, "a grant")?;
         let rest = [("tcp://", Transport::Tcp), ("udp://", Transport::Udp)]
             .into_iter()
