@@ -238,3 +238,29 @@ fn the_corpus_of_policies_is_decided_the_same_in_every_form() {
     }
     assert!(count >= 10);
 }
+
+// The page that people read has the ranges that are refused, and no other.
+#[test]
+fn the_page_about_the_network_lists_the_ranges_that_are_refused() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/network.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains("`"));
+    let listed: Vec<&str> = rows.flat_map(|row| row.split('`').skip(1).step_by(2)).collect();
+    assert!(listed.len() > 25, "{listed:?}");
+    let mut ranges: Vec<Cidr> = Vec::new();
+    for text in &listed {
+        // What the page says of IPv6 as a whole is the other way round.
+        if *text == "2000::/3" {
+            continue;
+        }
+        let range: Cidr = text.parse().unwrap();
+        let first: IpAddr = text.split('/').next().unwrap().parse().unwrap();
+        assert!(class_of(first).is_some(), "{text}");
+        ranges.push(range);
+    }
+    // A walk over IPv4: what is special is listed, and what is listed is special.
+    for bits in (0..=u32::MAX).step_by(16_381) {
+        let address = IpAddr::V4(Ipv4Addr::from(bits));
+        let listed = ranges.iter().any(|range| range.contains(address));
+        assert_eq!(listed, class_of(address).is_some(), "{address}");
+    }
+}
