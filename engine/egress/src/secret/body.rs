@@ -230,7 +230,6 @@ impl Vault {
         else {
             return Ok(None);
         };
-        let values = self.granted_in(&standing, target)?;
         // Where a field is there twice or a placeholder is written with escapes, what was checked is not what is sent.
         if in_text.len() != standing.len() || self.shows_when_masked(text) {
             return Err(self.never(
@@ -239,6 +238,7 @@ impl Vault {
                 target,
             ));
         }
+        let values = self.granted_in(&standing, target)?;
         self.replaced(text, "the body", target, |entry| {
             let own = values.iter().find(|(of, _)| std::ptr::eq(&self.0.entries[*of], entry));
             let (_, value) = own.ok_or_else(|| unfit_value(entry, "a JSON body"))?;

@@ -46,6 +46,14 @@ impl Matcher {
             .collect();
         patterns.sort_by(|a, b| a.text.as_slice().cmp(b.text.as_slice()));
         patterns.dedup_by(|later, first| later.text == first.text);
+        if patterns.is_empty() {
+            return Self {
+                patterns,
+                starts: Vec::new(),
+                pairs: Vec::new(),
+                longest: 0,
+            };
+        }
         let mut starts = vec![0; 257];
         let mut pairs = vec![0; 1024];
         for (at, Pattern { text, .. }) in patterns.iter().enumerate() {
@@ -77,8 +85,15 @@ impl Matcher {
         self.patterns.is_empty()
     }
 
+    /// How long the longest is.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
+
     fn beginning(&self, text: &[u8]) -> &[Pattern] {
-        let Some(first) = text.first() else { return &[] };
+        let (Some(first), false) = (text.first(), self.patterns.is_empty()) else {
+            return &[];
+        };
         if let Some(second) = text.get(1) {
             let (word, bit) = pair(*first, *second);
             if self.pairs[word] & bit == 0 {

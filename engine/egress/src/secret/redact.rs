@@ -4,16 +4,22 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::Sleep;
 use zeroize::Zeroizing;
 
 use super::matcher::Matcher;
 use crate::config::SecretValue;
 use crate::error::EgressError;
 use crate::session::Body;
+
+/// How long nothing has to come before what was held back of a response goes on. A value that a server splits by so long a
+/// pause is one that it changes.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// What is looked for, and what stands in its place.
 pub(super) struct Replacements {
@@ -28,6 +34,8 @@ pub struct Redactor {
     replacements: Option<Arc<Replacements>>,
     held: Zeroizing<Vec<u8>>,
     found: Option<usize>,
+    /// Whether as much is held back whatever it is.
+    evenly: bool,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -51,6 +59,16 @@ impl Redactor {
             replacements: (!replacements.matcher.is_empty()).then_some(replacements),
             held: Zeroizing::default(),
             found: None,
+            evenly: false,
+        }
+    }
+
+    /// One whose reader can be told nothing by when it reads: who may guess what a value begins with, and sees whether the
+    /// guess is held back, has the value byte by byte.
+    fn evenly(replacements: Arc<Replacements>) -> Self {
+        Self {
+            evenly: true,
+            ..Self::new(replacements)
         }
     }
 
@@ -101,7 +119,12 @@ impl Redactor {
         let (mut begin, mut at) = (0, 0);
         while at < text.len() {
             let rest = &text[at..];
-            if !last && matcher.may_go_on(rest) {
+            let open = if self.evenly {
+                rest.len() < matcher.longest()
+            } else {
+                matcher.may_go_on(rest)
+            };
+            if open && !last {
                 break;
             }
             match matcher.at(rest) {
@@ -154,6 +177,8 @@ pub(super) enum Finding {
 /// A body that is looked through while it goes on.
 pub(super) struct Filtered {
     inner: Body,
+    /// Runs while there is nothing to read and something is held back.
+    quiet: Option<Pin<Box<Sleep>>>,
     replacements: Arc<Replacements>,
     redactor: Redactor,
     finding: Finding,
@@ -163,14 +188,31 @@ pub(super) struct Filtered {
 
 impl Filtered {
     pub(super) fn new(inner: Body, replacements: &Arc<Replacements>, finding: Finding) -> Self {
+        let redactor = match finding {
+            Finding::Replace => Redactor::evenly(Arc::clone(replacements)),
+            // A guest knows its placeholders.
+            Finding::Refuse(_) => Redactor::new(Arc::clone(replacements)),
+        };
         Self {
             inner,
+            quiet: None,
             replacements: Arc::clone(replacements),
-            redactor: Redactor::new(Arc::clone(replacements)),
+            redactor,
             finding,
             trailers: None,
             done: false,
         }
+    }
+
+    /// What was held back, when nothing has followed for a while: a server that sends an event and waits is heard.
+    fn poll_quiet(&mut self, cx: &mut Context<'_>) -> Poll<Vec<u8>> {
+        if self.redactor.held.is_empty() || matches!(self.finding, Finding::Refuse(_)) {
+            return Poll::Pending;
+        }
+        let quiet = self.quiet.get_or_insert_with(|| Box::pin(tokio::time::sleep(QUIET)));
+        ready!(quiet.as_mut().poll(cx));
+        self.quiet = None;
+        Poll::Ready(self.redactor.finish())
     }
 
     /// The error that ends a request's body.
@@ -209,7 +251,12 @@ impl HttpBody for Filtered {
             if this.done {
                 return Poll::Ready(this.trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
             }
-            let bytes = match ready!(Pin::new(&mut this.inner).poll_frame(cx)).transpose() {
+            let frame = match Pin::new(&mut this.inner).poll_frame(cx) {
+                Poll::Ready(frame) => frame,
+                Poll::Pending => return this.poll_quiet(cx).map(|bytes| Some(Ok(Frame::data(bytes.into())))),
+            };
+            this.quiet = None;
+            let bytes = match frame.transpose() {
                 Err(error) => {
                     this.done = true;
                     return Poll::Ready(Some(Err(error)));
