@@ -130,6 +130,11 @@ impl Names {
         Ok(found.clone())
     }
 
+    /// Whether nobody asked for a name yet.
+    pub(crate) fn is_new(&self, host: &Host) -> bool {
+        matches!(host, Host::Name(name) if !self.pinned().contains_key(name))
+    }
+
     /// The names that were found to be at an address, ascending.
     pub(crate) fn at(&self, address: IpAddr) -> Vec<Host> {
         let here = |pin: &Pin| pin.get().is_some_and(|addresses| addresses.contains(&address));

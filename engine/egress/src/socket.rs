@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use airtight_model::grant::{Host, NetGrant, NetTarget, PostgresLogin, Refusal, Transport};
+use airtight_model::grant::{Host, HostPattern, NetGrant, NetTarget, PostgresLogin, Refusal, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UdpSocket;
 use tokio::time::timeout_at;
@@ -78,6 +78,32 @@ fn decide(session: &Inner, transport: Transport, to: SocketAddr) -> Result<Allow
     }))
 }
 
+/// As [`decide`]; names that were granted for that port and not looked up yet are looked up first: a guest may have an
+/// address from a resolver of its own.
+async fn allow(session: &Inner, transport: Transport, to: SocketAddr) -> Result<Allowed<'_>, EgressError> {
+    let refused = match decide(session, transport, to) {
+        Ok(allowed) => return Ok(allowed),
+        Err(refused) => refused,
+    };
+    let mut again = false;
+    for grant in &session.grants.net {
+        if let HostPattern::Exact(host @ Host::Name(_)) = &grant.host
+            && (grant.transport, grant.port) == (transport, to.port())
+            && session.names.is_new(host)
+        {
+            // A name without an address allows nothing.
+            again |= session.addresses(host).await.is_ok();
+        }
+    }
+    session.bounds.check()?;
+    let (target, refusal) = match again.then(|| decide(session, transport, to)) {
+        Some(Ok(allowed)) => return Ok(allowed),
+        Some(Err(refused)) => refused,
+        None => refused,
+    };
+    Err(session.deny("net", &target.to_string(), refusal))
+}
+
 /// Looks a name up.
 ///
 /// # Errors
@@ -128,8 +154,7 @@ struct Socket {
 /// See [`EgressError`].
 pub(crate) async fn connect(session: &Inner, to: SocketAddr) -> Result<Box<dyn Connection>, EgressError> {
     session.bounds.request()?;
-    let Allowed { target, grant } = decide(session, Transport::Tcp, to)
-        .map_err(|(target, refusal)| session.deny("net", &target.to_string(), refusal))?;
+    let Allowed { target, grant } = allow(session, Transport::Tcp, to).await?;
     let text = target.to_string();
     let permit = session.permit()?;
     let counter = session.record.used("net", &text, &grant.to_string(), (0, 0));
@@ -279,13 +304,12 @@ impl Datagrams {
     }
 
     /// Who may be spoken to: decided once for each peer.
-    fn peer(&self, address: SocketAddr) -> Result<Arc<Counter>, EgressError> {
+    async fn peer(&self, address: SocketAddr) -> Result<Arc<Counter>, EgressError> {
         if let Some(counter) = self.known(address) {
             return Ok(counter);
         }
         self.session.bounds.request()?;
-        let Allowed { target, grant } = decide(&self.session, Transport::Udp, address)
-            .map_err(|(target, refusal)| self.session.deny("net", &target.to_string(), refusal))?;
+        let Allowed { target, grant } = allow(&self.session, Transport::Udp, address).await?;
         let counter = self
             .session
             .record
@@ -300,22 +324,15 @@ impl Datagrams {
         Ok(counter)
     }
 
-    /// Whether datagrams may go to an address: what `send` would say, without sending.
-    ///
-    /// # Errors
-    /// The address is not granted, which is recorded as a Denial.
-    pub fn allow(&self, to: SocketAddr) -> Result<(), EgressError> {
-        self.session.bounds.check()?;
-        self.peer(to).map(|_| ())
-    }
-
     /// Sends one datagram.
     ///
     /// # Errors
     /// The address is not granted, a bound is struck, or the system refuses.
     pub async fn send(&self, bytes: &[u8], to: SocketAddr) -> Result<(), EgressError> {
         self.session.bounds.check()?;
-        let counter = self.peer(to)?;
+        let counter = timeout_at(self.session.bounds.deadline(), self.peer(to))
+            .await
+            .map_err(|_| EgressError::TimedOut(format!("the name of {to}")))??;
         self.session.bounds.bytes(bytes.len() as u64)?;
         let sent = self.socket.send_to(bytes, to).await;
         sent.map_err(|error| failed(&format!("udp://{to}"), &error))?;

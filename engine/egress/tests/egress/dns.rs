@@ -296,20 +296,47 @@ async fn a_socket_is_allowed_by_the_name_that_was_looked_up() {
     let port = server.address.port();
     let grants = sockets([net(Transport::Tcp, "db.example.com", port)]);
     let session = names.session(&grants);
-    let error = session.connect(server.address).await.err().unwrap();
-    assert!(matches!(error, EgressError::Denied(_)), "nobody looked it up: {error}");
     session.lookup(&"db.example.com".parse().unwrap()).await.unwrap();
     let connection = session.connect(server.address).await.unwrap();
     assert_eq!(connection.remote(), server.address);
-    let (denials, uses) = session.record();
-    assert_eq!(denials[0].request, format!("tcp://127.0.0.1:{port}"));
-    let uses: Vec<&str> = uses.iter().map(|used| used.request.as_str()).collect();
+    let uses: Vec<String> = session.record().1.into_iter().map(|used| used.request).collect();
     assert_eq!(
         uses,
         [
             "lookup db.example.com".to_owned(),
             format!("tcp://db.example.com:{port}")
         ]
+    );
+}
+
+// A guest that resolves names by itself knows an address, and the host asks whose it is.
+#[tokio::test]
+async fn a_socket_is_allowed_by_a_name_that_is_looked_up_for_it() {
+    let server = Server::tcp(|_| async {}).await;
+    let names = NameServer::new(|name, _| {
+        vec![ip(if name == "db.example.com" {
+            "127.0.0.1"
+        } else {
+            "127.0.0.9"
+        })]
+    })
+    .await;
+    let port = server.address.port();
+    let all = ["other.example.com", "db.example.com", "*.example.org"];
+    let session = names.session(&sockets(all.map(|host| net(Transport::Tcp, host, port))));
+    assert!(session.connect(server.address).await.is_ok());
+    for _ in 0..3 {
+        let elsewhere = SocketAddr::new(ip("127.0.0.3"), port);
+        let error = session.connect(elsewhere).await.err().unwrap();
+        assert!(matches!(error, EgressError::Denied(_)), "{error}");
+    }
+    let (denials, uses) = session.record();
+    assert_eq!(denials[0].request, format!("tcp://127.0.0.3:{port}"));
+    assert_eq!(uses[0].request, format!("tcp://db.example.com:{port}"));
+    assert_eq!(
+        names.asked(),
+        ["other.example.com", "db.example.com"],
+        "each name once, and only names that are granted"
     );
 }
 
