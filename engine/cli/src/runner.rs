@@ -9,7 +9,7 @@ use airtight_exec::{ComponentError, Components, LazyRunner, RunnerControl, StepR
 use airtight_model::event::{Event, Stream, Subscriber};
 use airtight_model::step::{LogLine, Report};
 use airtight_model::{BlobDigest, CatalogError, ComponentSummary, StepReport, StepRequest};
-use airtight_sandbox::{ComponentSource, RunControl, Sandbox, SandboxConfig};
+use airtight_sandbox::{Compiler, ComponentSource, EngineKind, RunControl, Sandbox, SandboxConfig};
 use airtight_store::{Store, StoreError};
 use async_trait::async_trait;
 
@@ -24,6 +24,13 @@ impl ComponentSource for ComponentBytes {
         match std_components::by_digest(digest) {
             Some(found) => Ok(Cow::Borrowed(found.wasm)),
             None => self.0.blob(digest)?.read_all().map(Cow::Owned),
+        }
+    }
+
+    fn size(&self, digest: &BlobDigest) -> Result<u64, StoreError> {
+        match std_components::by_digest(digest) {
+            Some(found) => Ok(found.wasm.len() as u64),
+            None => Ok(self.0.blob(digest)?.size()),
         }
     }
 }
@@ -42,6 +49,8 @@ pub(crate) fn lazy(
             store: store.clone(),
             components,
             egress: egress.clone(),
+            engine: EngineKind::Cranelift,
+            compiler: Compiler::InProcess,
         };
         Ok(Arc::new(SandboxRunner {
             sandbox: Sandbox::new(config),
@@ -63,6 +72,7 @@ impl StepRunner for SandboxRunner {
         let inner = RunControl {
             cancel: cancel.clone(),
             sink,
+            trace: None,
         };
         let run = self.sandbox.run(&request, &inner);
         tokio::pin!(run);

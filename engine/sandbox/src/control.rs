@@ -70,6 +70,43 @@ pub struct Silent;
 
 impl StepSink for Silent {}
 
+/// Hears the host calls of an attempt in their order, each as one line: what was called, with what, and what came of it.
+/// Bytes stand there as their length and digest, never themselves. Called on the thread that runs the guest.
+pub trait TraceSink: Send + Sync {
+    /// A call.
+    fn call(&self, line: &str);
+}
+
+/// Where host calls are told. Costs one branch where nobody listens.
+#[derive(Clone, Default)]
+pub(crate) struct Tracer(Option<Arc<dyn TraceSink>>);
+
+impl Tracer {
+    pub(crate) fn new(sink: Option<Arc<dyn TraceSink>>) -> Self {
+        Self(sink)
+    }
+
+    /// Tells a call, whose line is made only if someone listens.
+    #[inline]
+    pub(crate) fn call(&self, line: impl FnOnce() -> String) {
+        if let Some(sink) = &self.0 {
+            sink.call(&line());
+        }
+    }
+}
+
+impl std::fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Tracer(on)" } else { "Tracer(off)" })
+    }
+}
+
+/// Bytes in a traced call: how many, and the beginning of their digest.
+pub(crate) fn traced(bytes: &[u8]) -> String {
+    let digest = blake3::hash(bytes).to_hex();
+    format!("{} bytes {}", bytes.len(), &digest[..12])
+}
+
 /// What goes with a run and is no part of its request.
 #[derive(Clone)]
 pub struct RunControl {
@@ -77,6 +114,8 @@ pub struct RunControl {
     pub cancel: Cancel,
     /// Hears it.
     pub sink: Arc<dyn StepSink>,
+    /// Hears its host calls, where someone asks for them.
+    pub trace: Option<Arc<dyn TraceSink>>,
 }
 
 impl Default for RunControl {
@@ -84,6 +123,7 @@ impl Default for RunControl {
         Self {
             cancel: Cancel::new(),
             sink: Arc::new(Silent),
+            trace: None,
         }
     }
 }

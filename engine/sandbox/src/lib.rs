@@ -6,6 +6,8 @@
 mod adapt;
 mod bindings;
 mod cap;
+mod compile;
+mod confine;
 mod control;
 mod engine;
 mod function;
@@ -21,7 +23,10 @@ mod verdict;
 pub mod vfs;
 
 pub use adapt::preview1_adapter_digest;
-pub use control::{Cancel, RunControl, Silent, StepSink};
+pub use compile::{CompileChild, Compiler, serve_compiler};
+pub use confine::{ConfineRules, Confined, confine, no_core_dumps};
+pub use control::{Cancel, RunControl, Silent, StepSink, TraceSink};
+pub use engine::EngineKind;
 pub use inspect::{InspectError, MAX_COMPONENT, summarize, why_unknown};
 pub use load::ComponentSource;
 pub use sandbox::{Ran, Sandbox, SandboxConfig};

@@ -4,34 +4,44 @@
 use airtight_model::Limits;
 use wasmtime::ResourceLimiter;
 
-/// The most table elements of an attempt, all tables together. Each takes a pointer of the host.
-pub(crate) const MAX_TABLE_ELEMENTS: usize = 10_000_000;
+use crate::verdict::time;
+
 /// The most core instances, tables and memories of an attempt, each.
 pub(crate) const MAX_INSTANCES: usize = 1_000;
-/// How much a guest may hand over in one call, in bytes of the host.
-pub(crate) const HOSTCALL_BYTES: usize = 64 << 20;
+/// The largest stack that a guest can have, in bytes.
+pub(crate) const MAX_STACK: u64 = 64 << 20;
+/// Stacks are counted in steps of this many bytes.
+pub(crate) const STACK_STEP: u64 = 64 << 10;
 
 /// A bound that an attempt struck. Always ends it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Struck {
     #[error("it needs more memory than its limit of {} allows", bytes(*.0))]
     Memory(u64),
-    #[error("its tables grew beyond {MAX_TABLE_ELEMENTS} elements")]
-    Tables,
+    #[error("its tables need more than their limit of {0} elements")]
+    Tables(u64),
+    #[error("it needs more stack than its limit of {} allows", bytes(*.0))]
+    Stack(u64),
+    #[error("it has more than {MAX_INSTANCES} instances, memories or tables")]
+    Instances,
     #[error("it wrote more than its limit of {} to standard output, standard error and its log", bytes(*.0))]
     Log(u64),
     #[error("it holds more handles than its limit of {0} allows")]
     Handles(u32),
     #[error("it ran out of its fuel of {0}")]
     Fuel(u64),
-    #[error("it handed over more than {} in one call", bytes(HOSTCALL_BYTES as u64))]
-    Hostcall,
+    #[error("it handed over more than its limit of {} in one call", bytes(*.0))]
+    Hostcall(u64),
     #[error("it made more than {count} reports or {} of them", bytes(*.size))]
     Reports { count: usize, size: u64 },
-    #[error("it asked for more than {} of random bytes in one call", bytes(*.0))]
+    #[error("it asked for more than its limit of {} of random bytes in one call", bytes(*.0))]
     Random(u64),
     #[error(transparent)]
     Net(#[from] airtight_egress::Struck),
+    #[error("the component has more bytes than its limit of {} allows", bytes(*.0))]
+    Component(u64),
+    #[error("the component takes longer than its limit of {} to compile", time(*.0))]
+    Compile(u64),
 }
 
 impl Struck {
@@ -44,7 +54,15 @@ impl Struck {
             Self::Handles(limit) => line(format!("handles: {}", limit.saturating_mul(2))),
             Self::Fuel(limit) => line(format!("fuel: {}", limit.saturating_mul(2))),
             Self::Net(struck) => line(format!("net: {{ {} }}", net_line(struck))),
-            Self::Tables | Self::Hostcall | Self::Reports { .. } | Self::Random(_) => None,
+            Self::Tables(limit) => line(format!("tables: {}", limit.saturating_mul(2))),
+            // Nothing beyond the largest stack can be asked for.
+            Self::Stack(limit) if limit >= MAX_STACK => None,
+            Self::Stack(limit) => line(format!("stack: {}", typed(limit.saturating_mul(2).min(MAX_STACK)))),
+            Self::Hostcall(limit) => line(format!("call: {}", doubled(limit))),
+            Self::Random(limit) => line(format!("random: {}", doubled(limit))),
+            Self::Component(limit) => line(format!("component: {}", doubled(limit))),
+            Self::Compile(limit) => line(format!("compile: {}", time(limit.saturating_mul(2)))),
+            Self::Instances | Self::Reports { .. } => None,
         }
     }
 }
@@ -74,11 +92,21 @@ pub(crate) fn bytes(size: u64) -> String {
     }
 }
 
-/// Twice a size, as a pipeline file would say it.
-pub(crate) fn doubled(size: u64) -> String {
-    let twice = size.saturating_mul(2);
-    let text = bytes(twice);
+/// A size to be typed into a pipeline file.
+fn typed(size: u64) -> String {
+    let text = bytes(size);
     text.strip_suffix(" bytes").map_or(text.clone(), ToOwned::to_owned)
+}
+
+/// Twice a size, to be typed into a pipeline file.
+pub(crate) fn doubled(size: u64) -> String {
+    typed(size.saturating_mul(2))
+}
+
+/// The stack of an attempt in steps of 64 KiB: what an engine is made for.
+pub(crate) fn stack_steps(limits: &Limits) -> u32 {
+    let steps = limits.stack.clamp(STACK_STEP, MAX_STACK).div_ceil(STACK_STEP);
+    u32::try_from(steps).unwrap_or(u32::MAX)
 }
 
 /// Counts what the instances of an attempt take.
@@ -87,7 +115,8 @@ pub(crate) struct Limiter {
     limit: u64,
     memory: u64,
     peak: u64,
-    elements: usize,
+    elements: u64,
+    tables: u64,
 }
 
 impl Limiter {
@@ -97,6 +126,7 @@ impl Limiter {
             memory: 0,
             peak: 0,
             elements: 0,
+            tables: limits.tables,
         }
     }
 
@@ -130,16 +160,16 @@ impl ResourceLimiter for Limiter {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
-        self.elements = self.elements.saturating_add(desired.saturating_sub(current));
-        if self.elements > MAX_TABLE_ELEMENTS {
-            Err(Struck::Tables.into())
+        self.elements = self.elements.saturating_add(desired.saturating_sub(current) as u64);
+        if self.elements > self.tables {
+            Err(Struck::Tables(self.tables).into())
         } else {
             Ok(true)
         }
     }
 
     fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(Struck::Tables.into())
+        Err(Struck::Tables(self.tables).into())
     }
 
     fn instances(&self) -> usize {

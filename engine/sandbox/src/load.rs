@@ -13,9 +13,10 @@ use futures::future::{BoxFuture, Shared};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
 
 use crate::adapt;
-use crate::engine::{Runtime, Runtimes};
+use crate::compile::{CompileError, Compiler, Deadline, Job};
+use crate::engine::{Flavour, Runtime, Runtimes};
 use crate::inspect::MAX_COMPONENT;
-use crate::native::{CodeName, NativeCode};
+use crate::native::{self, CodeName, NativeCode};
 use crate::state::State;
 
 /// Where components come from: the store, or what is embedded in the program.
@@ -25,11 +26,21 @@ pub trait ComponentSource: Send + Sync {
     /// # Errors
     /// It is not there ([`StoreError::lost_blob`]) or cannot be read.
     fn component(&self, digest: &BlobDigest) -> Result<Cow<'static, [u8]>, StoreError>;
+
+    /// How many bytes it has.
+    ///
+    /// # Errors
+    /// As [`ComponentSource::component`].
+    fn size(&self, digest: &BlobDigest) -> Result<u64, StoreError>;
 }
 
 impl ComponentSource for Store {
     fn component(&self, digest: &BlobDigest) -> Result<Cow<'static, [u8]>, StoreError> {
         self.blob(digest)?.read_all().map(Cow::Owned)
+    }
+
+    fn size(&self, digest: &BlobDigest) -> Result<u64, StoreError> {
+        Ok(self.blob(digest)?.size())
     }
 }
 
@@ -47,10 +58,8 @@ pub(crate) enum LoadError {
     Store(Arc<StoreError>),
     #[error("the component is larger than {} MiB", MAX_COMPONENT >> 20)]
     TooLarge,
-    #[error("the module cannot be adapted: {0}")]
-    Adapt(String),
-    #[error("the component does not compile: {0}")]
-    Compile(String),
+    #[error(transparent)]
+    Compile(CompileError),
     #[error("the component cannot be linked: {0}")]
     Link(String),
     #[error("the runtime does not start: {0}")]
@@ -63,30 +72,40 @@ type Loading = Shared<BoxFuture<'static, Result<Arc<Loaded>, LoadError>>>;
 
 enum Slot {
     Ready(Arc<Loaded>),
-    Loading(Loading),
+    Loading(Loading, Arc<Deadline>),
 }
 
-/// What names a loaded component: its digest, its adapter, and whether its code counts fuel.
-pub(crate) type Wanted = (BlobDigest, Option<BlobDigest>, bool);
+/// What names a loaded component: its digest, its adapter, and the engine that it is for.
+pub(crate) type Wanted = (BlobDigest, Option<BlobDigest>, Flavour);
 
 /// The components of a process.
 pub(crate) struct Loader {
     runtimes: Arc<Runtimes>,
     source: Arc<dyn ComponentSource>,
     state: Option<PathBuf>,
+    compiler: Compiler,
     native: OnceLock<Option<NativeCode>>,
     warning: Mutex<Option<String>>,
+    /// How large components are, as far as anyone asked.
+    sizes: Mutex<HashMap<BlobDigest, u64>>,
     slots: Mutex<HashMap<Wanted, Slot>>,
 }
 
 impl Loader {
-    pub(crate) fn new(runtimes: Arc<Runtimes>, source: Arc<dyn ComponentSource>, state: Option<PathBuf>) -> Self {
+    pub(crate) fn new(
+        runtimes: Arc<Runtimes>,
+        source: Arc<dyn ComponentSource>,
+        state: Option<PathBuf>,
+        compiler: Compiler,
+    ) -> Self {
         Self {
             runtimes,
             source,
             state,
+            compiler,
             native: OnceLock::new(),
             warning: Mutex::default(),
+            sizes: Mutex::default(),
             slots: Mutex::default(),
         }
     }
@@ -103,19 +122,35 @@ impl Loader {
             .take()
     }
 
-    /// The component. Compiling goes on in the background when nobody waits any more: the next one has it.
+    /// How many bytes a component has. None where its bytes are not to be had: native code may do without them.
+    pub(crate) fn size(&self, digest: &BlobDigest) -> Option<u64> {
+        let sizes = || self.sizes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(size) = sizes().get(digest) {
+            return Some(*size);
+        }
+        let size = self.source.size(digest).ok()?;
+        sizes().insert(*digest, size);
+        Some(size)
+    }
+
+    /// The component, for someone who waits `compile_ms` for it. Compiling goes on for those who wait longer, and in the
+    /// background up to the longest of their limits when nobody waits any more: the next one has it.
     ///
     /// # Errors
     /// It is not there or cannot be made ready. The next call tries again.
-    pub(crate) async fn load(self: &Arc<Self>, wanted: Wanted) -> Result<Arc<Loaded>, LoadError> {
+    pub(crate) async fn load(self: &Arc<Self>, wanted: Wanted, compile_ms: u64) -> Result<Arc<Loaded>, LoadError> {
         let loading = {
             let mut slots = self.slots();
             match slots.get(&wanted) {
                 Some(Slot::Ready(loaded)) => return Ok(Arc::clone(loaded)),
-                Some(Slot::Loading(loading)) => loading.clone(),
+                Some(Slot::Loading(loading, deadline)) => {
+                    deadline.extend(compile_ms);
+                    loading.clone()
+                }
                 None => {
-                    let loading = self.begin(wanted);
-                    slots.insert(wanted, Slot::Loading(loading.clone()));
+                    let deadline = Arc::new(Deadline::new(compile_ms));
+                    let loading = self.begin(wanted, Arc::clone(&deadline));
+                    slots.insert(wanted, Slot::Loading(loading.clone(), deadline));
                     loading
                 }
             }
@@ -123,10 +158,10 @@ impl Loader {
         loading.await
     }
 
-    fn begin(self: &Arc<Self>, wanted: Wanted) -> Loading {
+    fn begin(self: &Arc<Self>, wanted: Wanted, deadline: Arc<Deadline>) -> Loading {
         let loader = Arc::clone(self);
         let task = tokio::task::spawn_blocking(move || {
-            let make = std::panic::AssertUnwindSafe(|| loader.make(wanted));
+            let make = std::panic::AssertUnwindSafe(|| loader.make(wanted, &deadline));
             let result = std::panic::catch_unwind(make)
                 .unwrap_or_else(|_| Err(LoadError::Panic("it ended without an answer".to_owned())));
             let mut slots = loader.slots();
@@ -141,9 +176,8 @@ impl Loader {
             .shared()
     }
 
-    fn make(&self, (digest, adapter, fuel): Wanted) -> Result<Arc<Loaded>, LoadError> {
-        let runtime = self.runtimes.get(fuel).map_err(LoadError::Runtime)?;
-        let component = self.component(&digest, adapter.as_ref(), runtime)?;
+    fn make(&self, (digest, adapter, flavour): Wanted, deadline: &Deadline) -> Result<Arc<Loaded>, LoadError> {
+        let (runtime, component) = self.component(&digest, adapter.as_ref(), flavour, deadline)?;
         let link = |error: wasmtime::Error| LoadError::Link(format!("{error:#}"));
         let pre = runtime.linker.instantiate_pre(&component).map_err(link)?;
         let run = component
@@ -156,12 +190,14 @@ impl Loader {
         &self,
         digest: &BlobDigest,
         adapter: Option<&BlobDigest>,
-        runtime: &Runtime,
-    ) -> Result<Component, LoadError> {
+        flavour: Flavour,
+        deadline: &Deadline,
+    ) -> Result<(Arc<Runtime>, Component), LoadError> {
+        let runtime = self.runtimes.get(flavour).map_err(LoadError::Runtime)?;
         let name = CodeName::new(digest, adapter, &runtime.engine);
         let native = self.native();
         if let Some(component) = native.and_then(|native| native.load(name, &runtime.engine)) {
-            return Ok(component);
+            return Ok((runtime, component));
         }
         let bytes = self
             .source
@@ -170,16 +206,24 @@ impl Loader {
         if bytes.len() > MAX_COMPONENT {
             return Err(LoadError::TooLarge);
         }
-        let bytes = match adapter {
-            Some(_) => Cow::Owned(adapt::adapt(&bytes).map_err(LoadError::Adapt)?),
-            None => bytes,
+        let job = Job {
+            kind: self.runtimes.kind(),
+            flavour,
+            adapt: adapter.is_some(),
+            bytes: &bytes,
         };
-        let compiled = Component::from_binary(&runtime.engine, &bytes);
-        let component = compiled.map_err(|error| LoadError::Compile(format!("{error:#}")))?;
-        if let Some(Err(error)) = native.map(|native| native.keep(name, &component)) {
+        let code = match &self.compiler {
+            Compiler::Child(child) => child.compile(&job, deadline),
+            Compiler::InProcess => compile_here(&runtime.engine, &job),
+        };
+        let code = code.map_err(LoadError::Compile)?;
+        drop(bytes);
+        if let Some(Err(error)) = native.map(|native| native.keep(name, &code)) {
             self.warn(&error);
         }
-        Ok(component)
+        let ready = native::ready(&runtime.engine, &code);
+        let component = ready.map_err(|error| LoadError::Runtime(format!("{error:#}")))?;
+        Ok((runtime, component))
     }
 
     fn native(&self) -> Option<&NativeCode> {
@@ -193,4 +237,12 @@ impl Loader {
         let mut slot = self.warning.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         slot.get_or_insert_with(|| warning.to_string());
     }
+}
+
+/// Compiles in this process.
+fn compile_here(engine: &wasmtime::Engine, job: &Job<'_>) -> Result<Vec<u8>, CompileError> {
+    let adapted = job.adapt.then(|| adapt::adapt(job.bytes)).transpose();
+    let adapted = adapted.map_err(CompileError::Adapt)?;
+    let code = engine.precompile_component(adapted.as_deref().unwrap_or(job.bytes));
+    code.map_err(|error| CompileError::Compile(format!("{error:#}")))
 }

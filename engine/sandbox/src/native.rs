@@ -6,30 +6,41 @@
 //! <state>/native/<name>.bin   "ATnc" · version · MAC (32 bytes) · what wasmtime serialised
 //! ```
 //!
-//! `<name>` is the digest of all that the code depends on. A file is read once into memory of our own, its MAC is checked
-//! there, and that memory is what wasmtime gets: whoever can write to the folder but cannot read the key changes nothing
-//! but that a component is compiled again.
+//! `<name>` is the digest of all that the code depends on. A file is read once into sealed memory of our own (`sealed`), its
+//! MAC is checked there, and that memory is what wasmtime gets: whoever can write to the folder but cannot read the key
+//! changes nothing but that a component is compiled again. What was not used for longest goes when there is too much.
+
+mod sealed;
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{Hash, Hasher};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use airtight_model::BlobDigest;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use sealed::Sealed;
+
 const MAGIC: [u8; 5] = *b"ATnc\x01";
 const MAC_LEN: usize = 32;
 /// The largest file that is read, in bytes.
-const MAX_FILE: u64 = 4 << 30;
+const MAX_FILE: u64 = 5 << 30;
+/// The most bytes of all native code that is kept; what is used now may be beyond it.
+const MAX_KEPT: u64 = 1 << 30;
+/// How old the file of a process that ended while it wrote is before it is removed.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// The folder of native code and the key of its MACs.
 #[derive(Debug)]
 pub(crate) struct NativeCode {
     folder: PathBuf,
     key: [u8; 32],
+    /// The most bytes that are kept.
+    most: u64,
 }
 
 /// Why native code cannot be kept.
@@ -97,7 +108,11 @@ impl NativeCode {
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => make_key(&folder, &path)?,
             other => other?,
         };
-        Ok(Self { folder, key })
+        Ok(Self {
+            folder,
+            key,
+            most: MAX_KEPT,
+        })
     }
 
     fn path(&self, name: CodeName) -> PathBuf {
@@ -105,57 +120,106 @@ impl NativeCode {
         self.folder.join(hex + ".bin")
     }
 
-    fn mac(&self, name: CodeName, code: &[u8]) -> blake3::Hash {
-        blake3::Hasher::new_keyed(&self.key)
-            .update(&name.0)
-            .update(code)
-            .finalize()
+    /// The beginning of a MAC: over the name, then the code.
+    fn mac(&self, name: CodeName) -> blake3::Hasher {
+        let mut mac = blake3::Hasher::new_keyed(&self.key);
+        mac.update(&name.0);
+        mac
     }
 
     /// The code of that name. None where there is none that can be used: it was altered, cut, or wasmtime refuses it.
-    #[allow(unsafe_code)]
     pub(crate) fn load(&self, name: CodeName, engine: &Engine) -> Option<Component> {
-        let file = fs::File::open(self.path(name)).ok()?;
+        let mut file = fs::File::open(self.path(name)).ok()?;
         let size = file.metadata().ok()?.len();
+        let len = size.checked_sub((MAGIC.len() + MAC_LEN) as u64)?;
         if size > MAX_FILE {
             return None;
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(size).ok()?);
-        file.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
-        let (mac, code) = bytes.strip_prefix(&MAGIC)?.split_first_chunk::<MAC_LEN>()?;
-        // `blake3::Hash` compares in constant time.
-        if self.mac(name, code) != blake3::Hash::from_bytes(*mac) {
+        let (mut magic, mut mac) = ([0; MAGIC.len()], [0; MAC_LEN]);
+        file.read_exact(&mut magic).ok()?;
+        file.read_exact(&mut mac).ok()?;
+        if magic != MAGIC {
             return None;
         }
-        // SAFETY: `deserialize` asks that the bytes are what `Component::serialize` made and that nobody changed them.
-        // `code` is private memory of this process (no mapping of the file), and its MAC, made under a key that only
-        // this user can read, was checked over exactly these bytes and the name that binds them to this component,
-        // compiler and CPU. wasmtime itself still checks version, target and settings.
-        unsafe { Component::deserialize(engine, code) }.ok()
+        let code = Sealed::read(&mut file, len).ok()?;
+        let mut made = self.mac(name);
+        code.each(|part| {
+            made.update(part);
+        })
+        .ok()?;
+        // `blake3::Hash` compares in constant time.
+        if made.finalize() != blake3::Hash::from_bytes(mac) {
+            return None;
+        }
+        // The sweep goes by when a file was last used. That it cannot be said is no reason not to use it.
+        let _ = file.set_modified(SystemTime::now());
+        // SAFETY: the bytes cannot change any more, and their MAC, made under a key that only this user can read, was
+        // checked over exactly them and the name that binds them to this component, compiler and CPU.
+        #[allow(unsafe_code)]
+        unsafe { code.component(engine) }.ok()
     }
 
-    /// Keeps `component` under that name.
+    /// Keeps `code` under that name, and removes what was not used for longest where there is too much.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub(crate) fn keep(&self, name: CodeName, component: &Component) -> Result<(), NativeError> {
+    pub(crate) fn keep(&self, name: CodeName, code: &[u8]) -> Result<(), NativeError> {
         let path = self.path(name);
-        let code = component
-            .serialize()
-            .map_err(|error| failed("write", &path)(io::Error::other(error.to_string())))?;
+        let mac = self.mac(name).update(code).finalize();
         let mut file = tempfile::Builder::new()
             .prefix("new-")
             .tempfile_in(&self.folder)
             .map_err(failed("write", &path))?;
         let mut write = || {
             file.write_all(&MAGIC)?;
-            file.write_all(self.mac(name, &code).as_bytes())?;
-            file.write_all(&code)
+            file.write_all(mac.as_bytes())?;
+            file.write_all(code)
         };
         write().map_err(failed("write", &path))?;
         file.persist(&path)
             .map_err(|error| failed("write", &path)(error.error))?;
+        self.sweep(&path).map_err(failed("sweep", &self.folder))
+    }
+
+    /// Removes code until what is left is not too much, never `new`. Another process may do the same meanwhile.
+    fn sweep(&self, new: &Path) -> io::Result<()> {
+        let (mut total, mut found) = (0u64, Vec::new());
+        for entry in fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let Ok(metadata) = fs::symlink_metadata(&path) else {
+                continue;
+            };
+            let used = metadata.modified()?;
+            let is = |extension: &str| path.extension().is_some_and(|found| found == extension);
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if is("bin") {
+                total = total.saturating_add(metadata.len());
+                found.push((used, metadata.len(), path));
+            } else if name.starts_with("new-") && used.elapsed().is_ok_and(|age| age > ABANDONED) {
+                let _ = fs::remove_file(&path);
+            }
+        }
+        found.sort();
+        for (_, size, path) in found {
+            if total <= self.most {
+                break;
+            }
+            if path != new {
+                let _ = fs::remove_file(&path);
+                total -= size;
+            }
+        }
         Ok(())
+    }
+}
+
+/// What was compiled just now, by this process or its child, made ready to run.
+pub(crate) fn ready(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize` asks that the bytes are what wasmtime made. They came over a connection to a child that is
+    // this program, which nothing else can write to, and nobody else has seen this memory.
+    #[allow(unsafe_code)]
+    unsafe {
+        Component::deserialize(engine, code)
     }
 }
 
@@ -202,4 +266,45 @@ fn make_key(folder: &Path, path: &Path) -> Result<[u8; 32], NativeError> {
     let _ = fs::remove_file(&new);
     made?;
     read_key(path)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn name(byte: u8) -> CodeName {
+        CodeName([byte; 32])
+    }
+
+    fn kept(native: &NativeCode) -> Vec<u8> {
+        (0..5).filter(|byte| native.path(name(*byte)).exists()).collect()
+    }
+
+    // A folder that grows with every version of every component would fill the disk.
+    #[test]
+    fn what_was_not_used_for_longest_goes_when_there_is_too_much() {
+        let state = tempfile::tempdir().unwrap();
+        let mut native = NativeCode::open(state.path()).unwrap();
+        native.most = 3500;
+        let long_ago = SystemTime::now() - Duration::from_secs(1_000_000);
+        for byte in 0..3 {
+            native.keep(name(byte), &[byte; 1000]).unwrap();
+            let file = fs::File::options().write(true).open(native.path(name(byte))).unwrap();
+            // The second was used before the first.
+            let age = [100, 50, 200][usize::from(byte)];
+            file.set_modified(long_ago + Duration::from_secs(age)).unwrap();
+        }
+        let torn = native.folder.join("new-torn");
+        fs::write(&torn, "half").unwrap();
+        let file = fs::File::options().write(true).open(&torn).unwrap();
+        file.set_modified(long_ago).unwrap();
+        native.keep(name(3), &[3; 1000]).unwrap();
+        assert_eq!(kept(&native), [0, 2, 3]);
+        assert!(!torn.exists());
+        // What is used now stays, however large it is.
+        native.keep(name(4), &[4; 5000]).unwrap();
+        assert_eq!(kept(&native), [4]);
+        assert!(native.folder.join("key").exists());
+    }
 }

@@ -11,13 +11,16 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{OutputStream, StreamError, StreamResult};
 
-use crate::control::StepSink;
+use crate::cap::printable;
+use crate::control::{StepSink, Tracer, traced};
 use crate::limits::Struck;
 
 /// How much of a stream is kept in memory before it goes to a private file of the store, in bytes.
 const MEMORY_BYTES: usize = 256 << 10;
 /// How much a guest may write in one call, in bytes. Constant, so that what a guest sees is the same everywhere.
 const WRITE_BYTES: usize = 64 << 10;
+/// How much of a guest's text is in a traced call, in bytes.
+const MAX_TRACED: usize = 512;
 /// The most reports of an attempt.
 const MAX_REPORTS: usize = 100_000;
 /// The most bytes of all reports of an attempt.
@@ -35,6 +38,7 @@ pub(crate) enum Channel {
 pub(crate) struct Said {
     shared: Arc<Mutex<Shared>>,
     sink: Arc<dyn StepSink>,
+    trace: Tracer,
 }
 
 struct Shared {
@@ -82,7 +86,13 @@ impl Said {
         Self {
             shared: Arc::new(Mutex::new(shared)),
             sink,
+            trace: Tracer::default(),
         }
+    }
+
+    /// With someone who hears every call.
+    pub(crate) fn with_trace(self, trace: Tracer) -> Self {
+        Self { trace, ..self }
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -94,6 +104,10 @@ impl Said {
     }
 
     fn write(&self, channel: Channel, bytes: &[u8]) -> wasmtime::Result<()> {
+        self.trace.call(|| {
+            let name = if channel == Channel::Stdout { "stdout" } else { "stderr" };
+            format!("{name} write: {}", traced(bytes))
+        });
         let mut shared = self.shared();
         shared.take(bytes.len() as u64)?;
         if let Err(error) = shared.append(channel, bytes) {
@@ -111,6 +125,8 @@ impl Said {
 
     /// Keeps a log line whose texts are bounded already.
     pub(crate) fn log(&self, line: LogLine) -> wasmtime::Result<()> {
+        self.trace
+            .call(|| format!("log {:?}: {}", line.level, printable(&line.message, MAX_TRACED)));
         let size = line.message.len()
             + line
                 .fields
@@ -126,6 +142,8 @@ impl Said {
 
     /// Keeps a report of `size` bytes whose texts are bounded already.
     pub(crate) fn report(&self, report: Report, size: usize) -> wasmtime::Result<()> {
+        self.trace
+            .call(|| format!("report: {}", printable(&format!("{report:?}"), MAX_TRACED)));
         let mut shared = self.shared();
         if let Report::Summary(_) = report {
             shared.reports.retain(|known| !matches!(known, Report::Summary(_)));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use airtight_egress::Egress;
 use airtight_model::step::Invocation;
+use airtight_model::tree::MAX_NAME_LEN;
 use airtight_model::{Action, BlobDigest, Outcome, ReadSet, StepReport, StepRequest, Usage};
 use airtight_store::walk::MAX_PATH_LEN;
 use airtight_store::{Store, StoreError};
@@ -21,10 +22,11 @@ use crate::cap::poll::PollCtx;
 use crate::cap::progress::ProgressCtx;
 use crate::cap::random::RandomCtx;
 use crate::cap::{Denials, Outside, printable};
-use crate::control::{Cancel, RunControl};
-use crate::engine::Runtimes;
+use crate::compile::{CompileError, Compiler};
+use crate::control::{Cancel, RunControl, Tracer};
+use crate::engine::{EngineKind, Flavour, Runtimes};
 use crate::function;
-use crate::limits::{HOSTCALL_BYTES, Limiter, Struck, doubled};
+use crate::limits::{Limiter, Struck, doubled};
 use crate::load::{ComponentSource, LoadError, Loaded, Loader};
 use crate::output::{Kept, Said};
 use crate::state::State;
@@ -42,6 +44,10 @@ pub struct SandboxConfig {
     pub components: Arc<dyn ComponentSource>,
     /// The way out, for steps that were granted one.
     pub egress: Egress,
+    /// What runs guests.
+    pub engine: EngineKind,
+    /// Where components are compiled.
+    pub compiler: Compiler,
 }
 
 /// Runs steps. Making one costs nothing: the runtime starts with the first step that really runs.
@@ -85,9 +91,13 @@ impl Ended {
                 verdict: Box::new(Verdict::errored(text)),
                 lost: cause.lost_blob(),
             },
-            LoadError::Runtime(_) | LoadError::Panic(_) => Verdict::errored(text).into(),
+            LoadError::Runtime(_) | LoadError::Panic(_) | LoadError::Compile(CompileError::Unreachable(_)) => {
+                Verdict::errored(text).into()
+            }
+            // A component that takes the compiler down is at fault too, but no tool says so.
+            LoadError::Compile(CompileError::Ended(_) | CompileError::Late) => Verdict::failed(text).into(),
             // The component is what the pipeline names: it is at fault, not the machine.
-            LoadError::TooLarge | LoadError::Adapt(_) | LoadError::Compile(_) | LoadError::Link(_) => {
+            LoadError::TooLarge | LoadError::Compile(_) | LoadError::Link(_) => {
                 let help = "build the component again, or check it with `wasm-tools validate`".to_owned();
                 Verdict::failed(text).with_help(Some(help)).into()
             }
@@ -107,8 +117,13 @@ impl From<Verdict> for Ended {
 impl Sandbox {
     /// A sandbox over a store.
     pub fn new(config: SandboxConfig) -> Self {
-        let runtimes = Arc::new(Runtimes::default());
-        let loader = Loader::new(Arc::clone(&runtimes), config.components, config.state_dir);
+        let runtimes = Arc::new(Runtimes::new(config.engine));
+        let loader = Loader::new(
+            Arc::clone(&runtimes),
+            config.components,
+            config.state_dir,
+            config.compiler,
+        );
         Self {
             store: config.store,
             egress: config.egress,
@@ -135,17 +150,33 @@ impl Sandbox {
         if cancel.is_cancelled() {
             return Err(Verdict::stopped(Stop::Cancelled).into());
         }
-        let wanted = (request.component, request.adapter, request.limits.fuel.is_some());
+        let limits = &request.limits;
+        if self
+            .loader
+            .size(&request.component)
+            .is_some_and(|size| size > limits.component)
+        {
+            return Err(Verdict::struck(Struck::Component(limits.component)).into());
+        }
+        let wanted = (request.component, request.adapter, Flavour::of(limits));
+        let compile = Duration::from_millis(limits.compile_ms);
         tokio::select! {
             biased;
-            loaded = self.loader.load(wanted) => loaded.map_err(|error| Ended::of_load(&error)),
+            loaded = self.loader.load(wanted, limits.compile_ms) => loaded.map_err(|error| match error {
+                LoadError::Compile(CompileError::Late) => Verdict::struck(Struck::Compile(limits.compile_ms)).into(),
+                other => Ended::of_load(&other),
+            }),
             () = cancel.cancelled() => Err(Verdict::stopped(Stop::Cancelled).into()),
+            // It may go on for a step that gives it more time.
+            () = tokio::time::sleep(compile) => Err(Verdict::struck(Struck::Compile(limits.compile_ms)).into()),
         }
     }
 
     async fn attempt(&self, request: &StepRequest, control: &RunControl, loaded: &Loaded) -> Ran {
+        let trace = Tracer::new(control.trace.clone());
         let said = Said::new(self.store.clone(), request.limits.log, Arc::clone(&control.sink));
-        let (state, stdin) = match self.prepare(request, &said) {
+        let said = said.with_trace(trace.clone());
+        let (state, stdin) = match self.prepare(request, &said, &trace) {
             Ok(prepared) => prepared,
             Err(ended) => return bare(ended),
         };
@@ -163,7 +194,7 @@ impl Sandbox {
         .report(verdict)
     }
 
-    fn prepare(&self, request: &StepRequest, said: &Said) -> Result<(State, Stdin), Ended> {
+    fn prepare(&self, request: &StepRequest, said: &Said, trace: &Tracer) -> Result<(State, Stdin), Ended> {
         let blob = match &request.invocation {
             Invocation::Command(_, Some(digest)) => {
                 Some(self.store.blob(digest).map_err(|error| Ended::of_store(&error))?)
@@ -176,16 +207,20 @@ impl Sandbox {
         let mut table = wasmtime::component::ResourceTable::new();
         table.set_max_capacity(usize::try_from(request.limits.handles).unwrap_or(usize::MAX));
         let outside = Outside::new(&self.egress, request);
+        let mut clock = ClockCtx::new(request.clock_base);
+        clock.trace = trace.clone();
+        let mut random = RandomCtx::new(*Action::new(request).static_key().as_bytes(), request.limits.random);
+        random.trace = trace.clone();
         let state = State {
             table,
             limiter: Limiter::new(&request.limits),
             wasi: env::context(request, &outside.session, stdin.clone(), said),
-            fs: FsCtx::new(vfs),
-            clock: ClockCtx::new(request.clock_base),
+            fs: FsCtx::traced(vfs, trace.clone()),
+            clock,
             poll: PollCtx {
                 outside: request.grants.reaches_out(),
             },
-            random: RandomCtx::new(*Action::new(request).static_key().as_bytes()),
+            random,
             http: HttpCtx::new(&outside.session, request.limits.net.headers),
             progress: ProgressCtx::default(),
             denials: Denials::default(),
@@ -202,7 +237,8 @@ impl Sandbox {
         let late = Stop::TimedOut(limit.unwrap_or_default());
         let mut store = wasmtime::Store::new(loaded.pre.engine(), state);
         store.limiter(|state| &mut state.limiter);
-        store.set_hostcall_fuel(HOSTCALL_BYTES);
+        store.set_hostcall_fuel(usize::try_from(request.limits.call).unwrap_or(usize::MAX));
+        store.set_max_component_handles(usize::try_from(request.limits.handles).unwrap_or(usize::MAX));
         store.set_epoch_deadline(1);
         let watched = cancel.clone();
         store.epoch_deadline_callback(move |context| {
@@ -339,6 +375,7 @@ fn struck_help(struck: StruckLimit) -> Option<String> {
         StruckLimit::Output(limit) => format!("output: {}", doubled(limit)),
         StruckLimit::Files(limit) => format!("files: {}", limit.saturating_mul(2)),
         StruckLimit::Handles(limit) => format!("handles: {}", limit.saturating_mul(2)),
+        StruckLimit::Name(limit) => format!("name: {}", (limit as usize).saturating_mul(2).min(MAX_NAME_LEN)),
         StruckLimit::Listings(_) => return None,
     };
     Some(format!("raise it in the step: `limits: {{ {line} }}`"))

@@ -9,7 +9,7 @@ use wasmtime_wasi::I32Exit;
 use crate::cap::poll::Stuck;
 use crate::cap::printable;
 use crate::function::ValueError;
-use crate::limits::Struck;
+use crate::limits::{STACK_STEP, Struck, stack_steps};
 
 /// The longest cause that is kept, in bytes.
 const MAX_CAUSE: usize = 4 << 10;
@@ -42,7 +42,9 @@ pub(crate) struct Verdict {
 
 /// A time as a pipeline file would say it.
 pub(crate) fn time(ms: u64) -> String {
-    if ms >= 1000 && ms.is_multiple_of(1000) {
+    if ms >= 120_000 && ms.is_multiple_of(60_000) {
+        format!("{}m", ms / 60_000)
+    } else if ms >= 1000 && ms.is_multiple_of(1000) {
         format!("{}s", ms / 1000)
     } else {
         format!("{ms}ms")
@@ -74,6 +76,11 @@ impl Verdict {
             cause: Some(cause.into()),
             ..Self::new(Outcome::Failed)
         }
+    }
+
+    /// It struck a bound.
+    pub(crate) fn struck(struck: Struck) -> Self {
+        Self::failed(struck.to_string()).with_help(struck.help())
     }
 
     /// The host failed.
@@ -153,7 +160,7 @@ impl Verdict {
             return Self::exited(*code);
         }
         if let Some(struck) = struck(error, limits) {
-            return Self::failed(struck.to_string()).with_help(struck.help());
+            return Self::struck(struck);
         }
         if let Some(stuck) = error.downcast_ref::<Stuck>() {
             return Self::failed(stuck.to_string());
@@ -162,6 +169,10 @@ impl Verdict {
             return Self::failed(value.to_string());
         }
         let stack = stack(error);
+        if error.downcast_ref::<Trap>() == Some(&Trap::StackOverflow) {
+            let struck = Struck::Stack(u64::from(stack_steps(limits)) * STACK_STEP);
+            return Self::failed(format!("{struck}{stack}")).with_help(struck.help());
+        }
         match error.downcast_ref::<Trap>() {
             Some(trap) => Self::failed(format!("it trapped: {}{stack}", trap_text(*trap))),
             None => Self::failed(format!(
@@ -185,18 +196,22 @@ fn struck(error: &wasmtime::Error, limits: &airtight_model::Limits) -> Option<St
     if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
         return Some(Struck::Fuel(limits.fuel.unwrap_or_default()));
     }
-    // wasmtime keeps the type of this error to itself.
-    error
-        .root_cause()
-        .to_string()
-        .contains("fuel allocated for hostcalls")
-        .then_some(Struck::Hostcall)
+    // wasmtime keeps the types of these errors to itself.
+    let text = error.root_cause().to_string();
+    if text.contains("fuel allocated for hostcalls") {
+        Some(Struck::Hostcall(limits.call))
+    } else if text.contains("store handle limit exceeded") {
+        Some(Struck::Handles(limits.handles))
+    } else if text.contains("resource limit exceeded") {
+        Some(Struck::Instances)
+    } else {
+        None
+    }
 }
 
 fn trap_text(trap: Trap) -> String {
     match trap {
         Trap::UnreachableCodeReached => "unreachable code was reached (a panic or an abort)".to_owned(),
-        Trap::StackOverflow => "the call stack is exhausted".to_owned(),
         Trap::MemoryOutOfBounds => "it accessed memory out of bounds".to_owned(),
         other => cleaned(other.to_string().trim_start_matches("wasm trap: ")),
     }

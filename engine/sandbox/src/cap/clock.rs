@@ -7,6 +7,7 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
 
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
+use crate::control::Tracer;
 use crate::state::State;
 
 /// How far a reading moves the time, in nanoseconds.
@@ -26,6 +27,8 @@ pub(crate) struct ClockCtx {
     now: u64,
     /// The deadlines of the timers among the pollables, by their place in the resource table.
     timers: HashMap<u32, u64>,
+    /// Hears readings.
+    pub(crate) trace: Tracer,
 }
 
 /// A borrow of the state with the resource table.
@@ -50,6 +53,7 @@ impl ClockCtx {
             base,
             now: MONOTONIC_START,
             timers: HashMap::new(),
+            trace: Tracer::default(),
         }
     }
 
@@ -102,6 +106,9 @@ impl wall_clock::Host for ClockView<'_> {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
         let elapsed = self.ctx.now - MONOTONIC_START;
         self.ctx.tick();
+        self.ctx
+            .trace
+            .call(|| format!("wall-clock now: {elapsed} ns after the start"));
         let seconds = self.ctx.base.saturating_add(elapsed / SECOND);
         Ok(wall_clock::Datetime {
             seconds,
@@ -121,6 +128,7 @@ impl monotonic_clock::Host for ClockView<'_> {
     fn now(&mut self) -> wasmtime::Result<u64> {
         let now = self.ctx.now;
         self.ctx.tick();
+        self.ctx.trace.call(|| format!("monotonic-clock now: {now}"));
         Ok(now)
     }
 

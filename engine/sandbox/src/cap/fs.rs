@@ -12,6 +12,8 @@ use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
 use crate::bindings::wasi::filesystem::preopens;
 use crate::bindings::wasi::filesystem::types::{self, DescriptorType, ErrorCode};
+use crate::cap::printable;
+use crate::control::Tracer;
 use crate::vfs::{Code, CollectError, FileUsage, Listing, NodeId, StruckLimit, Vfs};
 
 /// Marks this capability in a linker.
@@ -20,6 +22,8 @@ pub(crate) struct Fs;
 /// An error of `wasi:filesystem`, or a trap.
 #[expect(unreachable_pub, reason = "the generated bindings export it again")]
 pub type FsError = wasmtime_wasi::TrappableError<ErrorCode>;
+/// How much of a guest's path is in a traced call, in bytes.
+const MAX_TRACED: usize = 512;
 /// What an operation of `wasi:filesystem` gives.
 type FsResult<T> = Result<T, FsError>;
 
@@ -31,10 +35,11 @@ pub(crate) struct FsCtx {
 }
 
 impl FsCtx {
-    /// Gives the guest a file system.
-    pub(crate) fn new(vfs: Vfs) -> Self {
+    /// Gives the guest a file system whose operations are told.
+    pub(crate) fn traced(vfs: Vfs, trace: Tracer) -> Self {
+        let vfs = Arc::new(Mutex::new(vfs));
         Self {
-            vfs: SharedVfs(Arc::new(Mutex::new(vfs))),
+            vfs: SharedVfs { vfs, trace },
         }
     }
 }
@@ -57,12 +62,15 @@ pub(crate) fn link<T: Send + 'static>(linker: &mut Linker<T>, get: fn(&mut T) ->
 
 /// The file system, shared with the guest's streams: those live in the resource table, beside it.
 #[derive(Debug, Clone)]
-pub(crate) struct SharedVfs(Arc<Mutex<Vfs>>);
+pub(crate) struct SharedVfs {
+    vfs: Arc<Mutex<Vfs>>,
+    trace: Tracer,
+}
 
 impl SharedVfs {
     /// The file system itself. The lock is held for one operation at a time and never across an await.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Vfs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.vfs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// As [`Vfs::collect`].
@@ -102,6 +110,23 @@ impl SharedVfs {
             Some(limit) => FsError::trap(limit),
             None => error_code(code).into(),
         })
+    }
+
+    /// Does one operation that is told as `what` and what came of it.
+    fn told<T>(
+        &self,
+        what: impl FnOnce() -> String,
+        shown: impl FnOnce(&T) -> String,
+        operation: impl FnOnce(&mut Vfs) -> Result<T, Code>,
+    ) -> FsResult<T> {
+        let mut code = None;
+        let done = self.with(|vfs| operation(vfs).inspect_err(|failed| code = Some(*failed)));
+        self.trace.call(|| match (&done, code) {
+            (Ok(value), _) => format!("fs {}: {}", what(), shown(value)),
+            (Err(_), Some(code)) => format!("fs {}: {code:?}", what()),
+            (Err(_), None) => format!("fs {}: refused", what()),
+        });
+        done
     }
 
     /// A hold on a node that was taken already.
@@ -152,6 +177,16 @@ impl Drop for DirectoryEntryStream {
     fn drop(&mut self) {
         self.vfs.lock().close_listing(&self.listing);
     }
+}
+
+/// An operation on a path below a folder, as a traced call says it.
+fn at(verb: &str, folder: NodeId, path: &str) -> String {
+    format!("{verb} {folder:?} `{}`", printable(path, MAX_TRACED))
+}
+
+/// What a traced call says of an operation that gives nothing.
+fn ok<T>(_: &T) -> String {
+    "ok".to_owned()
 }
 
 impl preopens::Host for FsView<'_> {

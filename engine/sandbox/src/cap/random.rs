@@ -4,11 +4,9 @@
 use wasmtime::component::{HasData, Linker};
 
 use crate::bindings::wasi::random::{insecure, insecure_seed, random};
+use crate::control::{Tracer, traced};
 use crate::limits::Struck;
 use crate::state::State;
-
-/// The most random bytes of one call.
-const MAX_BYTES: u64 = 64 << 20;
 
 /// Marks this capability in a linker.
 pub(crate) struct Random;
@@ -16,6 +14,10 @@ pub(crate) struct Random;
 /// The state of the capability: three streams that tell nothing of each other.
 pub(crate) struct RandomCtx {
     seed: [u8; 32],
+    /// The most bytes of one call.
+    limit: u64,
+    /// Hears what was drawn.
+    pub(crate) trace: Tracer,
     secure: Option<blake3::OutputReader>,
     insecure: Option<blake3::OutputReader>,
 }
@@ -46,9 +48,9 @@ fn take<const N: usize>(reader: &mut blake3::OutputReader) -> [u8; N] {
     bytes
 }
 
-fn fill(reader: &mut blake3::OutputReader, len: u64) -> wasmtime::Result<Vec<u8>> {
-    if len > MAX_BYTES {
-        return Err(Struck::Random(MAX_BYTES).into());
+fn fill(reader: &mut blake3::OutputReader, len: u64, limit: u64) -> wasmtime::Result<Vec<u8>> {
+    if len > limit {
+        return Err(Struck::Random(limit).into());
     }
     let mut bytes = vec![0; usize::try_from(len)?];
     reader.fill(&mut bytes);
@@ -56,10 +58,12 @@ fn fill(reader: &mut blake3::OutputReader, len: u64) -> wasmtime::Result<Vec<u8>
 }
 
 impl RandomCtx {
-    /// The streams of `seed`.
-    pub(crate) fn new(seed: [u8; 32]) -> Self {
+    /// The streams of `seed`. `limit` bounds the bytes of one call.
+    pub(crate) fn new(seed: [u8; 32], limit: u64) -> Self {
         Self {
             seed,
+            limit,
+            trace: Tracer::default(),
             secure: None,
             insecure: None,
         }
@@ -78,21 +82,39 @@ impl RandomCtx {
 
 impl random::Host for RandomView<'_> {
     fn get_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
-        fill(self.ctx.secure(), len)
+        let limit = self.ctx.limit;
+        let bytes = fill(self.ctx.secure(), len, limit)?;
+        self.ctx
+            .trace
+            .call(|| format!("random get-random-bytes: {}", traced(&bytes)));
+        Ok(bytes)
     }
 
     fn get_random_u64(&mut self) -> wasmtime::Result<u64> {
-        Ok(u64::from_le_bytes(take(self.ctx.secure())))
+        let number = take(self.ctx.secure());
+        self.ctx
+            .trace
+            .call(|| format!("random get-random-u64: {}", traced(&number)));
+        Ok(u64::from_le_bytes(number))
     }
 }
 
 impl insecure::Host for RandomView<'_> {
     fn get_insecure_random_bytes(&mut self, len: u64) -> wasmtime::Result<Vec<u8>> {
-        fill(self.ctx.insecure(), len)
+        let limit = self.ctx.limit;
+        let bytes = fill(self.ctx.insecure(), len, limit)?;
+        self.ctx
+            .trace
+            .call(|| format!("random get-insecure-random-bytes: {}", traced(&bytes)));
+        Ok(bytes)
     }
 
     fn get_insecure_random_u64(&mut self) -> wasmtime::Result<u64> {
-        Ok(u64::from_le_bytes(take(self.ctx.insecure())))
+        let number = take(self.ctx.insecure());
+        self.ctx
+            .trace
+            .call(|| format!("random get-insecure-random-u64: {}", traced(&number)));
+        Ok(u64::from_le_bytes(number))
     }
 }
 
@@ -116,7 +138,7 @@ mod tests {
     #[test]
     fn streams_are_the_same_for_a_seed_and_differ_otherwise() {
         let draw = |seed| {
-            let mut ctx = RandomCtx::new([seed; 32]);
+            let mut ctx = RandomCtx::new([seed; 32], 1 << 10);
             let mut view = RandomView { ctx: &mut ctx };
             let secure = random::Host::get_random_bytes(&mut view, 16).unwrap();
             let insecure = insecure::Host::get_insecure_random_bytes(&mut view, 16).unwrap();
@@ -132,7 +154,7 @@ mod tests {
     // A guest cannot make the host allocate what it likes.
     #[test]
     fn a_huge_request_is_refused() {
-        let mut ctx = RandomCtx::new([0; 32]);
+        let mut ctx = RandomCtx::new([0; 32], 64 << 20);
         assert!(random::Host::get_random_bytes(&mut RandomView { ctx: &mut ctx }, u64::MAX).is_err());
     }
 }

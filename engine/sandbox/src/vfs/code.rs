@@ -68,6 +68,9 @@ pub enum StruckLimit {
     /// `limits.handles`.
     #[error("the step held more than {0} files open")]
     Handles(u32),
+    /// `limits.name`, in bytes.
+    #[error("the step made a name of more than {0} bytes")]
+    Name(u32),
     /// The bound on listings of changed folders that are held open, in entries.
     #[error("the step held listings of more than {0} entries open")]
     Listings(u64),

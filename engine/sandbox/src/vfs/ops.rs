@@ -427,7 +427,7 @@ impl Vfs {
     }
 
     /// The place of a name that is to be made.
-    fn place_for(&self, arrival: Arrival<NodeId>) -> Result<Place, Code> {
+    fn place_for(&mut self, arrival: Arrival<NodeId>) -> Result<Place, Code> {
         let parent = arrival.parent;
         let name = arrival.name.ok_or(Code::Exist)?;
         if name.len() > MAX_NAME_LEN {
@@ -436,6 +436,10 @@ impl Vfs {
             return Err(Code::NoEntry);
         } else if !self.is_writable(parent) {
             return Err(Code::ReadOnly);
+        } else if name.len() > self.limits.name as usize {
+            // Names that no tree holds are refused to every guest alike; this bound is the pipeline's, so striking it
+            // ends the attempt.
+            return Err(self.strike(StruckLimit::Name(self.limits.name), Code::NameTooLong));
         }
         Ok(Place { parent, name })
     }

@@ -7,7 +7,7 @@ use airtight_egress::{Egress, EgressConfig};
 use airtight_model::component::FunctionRef;
 use airtight_model::step::{DEFAULT_CLOCK_BASE, Invocation, LogLine, Report};
 use airtight_model::{BlobDigest, Captured, Limits, StepReport, StepRequest, Value};
-use airtight_sandbox::{RunControl, Sandbox, SandboxConfig, StepSink};
+use airtight_sandbox::{Compiler, EngineKind, RunControl, Sandbox, SandboxConfig, StepSink};
 use airtight_store::Store;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -120,6 +120,14 @@ impl Host {
     }
 
     pub(crate) fn with_state(state_dir: Option<&Path>) -> Self {
+        Self::with_compiler(state_dir, EngineKind::default(), Compiler::InProcess)
+    }
+
+    pub(crate) fn with_engine(engine: EngineKind) -> Self {
+        Self::with_compiler(None, engine, Compiler::InProcess)
+    }
+
+    pub(crate) fn with_compiler(state_dir: Option<&Path>, engine: EngineKind, compiler: Compiler) -> Self {
         let store = Store::memory();
         let components = Arc::new(store.clone());
         let state_dir = state_dir.map(Path::to_owned);
@@ -128,6 +136,8 @@ impl Host {
             store: store.clone(),
             components,
             egress: Egress::new(EgressConfig::default()),
+            engine,
+            compiler,
         });
         let heard = Arc::new(Heard::default());
         let control = RunControl {

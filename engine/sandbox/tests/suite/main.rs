@@ -3,6 +3,7 @@
 
 mod clocks;
 mod commands;
+mod engines;
 mod functions;
 mod guests;
 mod inspecting;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use airtight_egress::{Egress, EgressConfig};
 use airtight_model::{BlobDigest, Outcome};
-use airtight_sandbox::{ComponentSource, RunControl, Sandbox, SandboxConfig};
+use airtight_sandbox::{Compiler, ComponentSource, EngineKind, RunControl, Sandbox, SandboxConfig};
 use airtight_store::{Store, StoreError};
 
 use crate::guests::{Host, command};
@@ -20,6 +20,10 @@ impl ComponentSource for Counting {
     fn component(&self, digest: &BlobDigest) -> Result<Cow<'static, [u8]>, StoreError> {
         self.1.fetch_add(1, Ordering::SeqCst);
         self.0.component(digest)
+    }
+
+    fn size(&self, digest: &BlobDigest) -> Result<u64, StoreError> {
+        self.0.size(digest)
     }
 }
 
@@ -35,6 +39,8 @@ async fn process(state: Option<&Path>, count: usize) -> (usize, Option<String>) 
         store: host.store.clone(),
         components: source,
         egress: Egress::new(EgressConfig::default()),
+        engine: EngineKind::default(),
+        compiler: Compiler::InProcess,
     });
     let control = RunControl::default();
     let runs = futures::future::join_all((0..count).map(|_| sandbox.run(&request, &control))).await;

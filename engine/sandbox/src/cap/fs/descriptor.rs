@@ -7,12 +7,16 @@ use wasmtime::component::Resource;
 use wasmtime_wasi_io::streams::{DynInputStream, DynOutputStream};
 
 use super::streams::{Position, Reader, Writer};
-use super::{Descriptor, DirectoryEntryStream, FsError, FsResult, FsView, Held, SharedVfs, descriptor_type};
+use super::{
+    Descriptor, DirectoryEntryStream, FsError, FsResult, FsView, Held, MAX_TRACED, SharedVfs, at, descriptor_type, ok,
+};
 use crate::bindings::wasi::clocks::wall_clock::Datetime;
 use crate::bindings::wasi::filesystem::types::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, Filesize, HostDescriptor, MetadataHashValue,
     NewTimestamp, OpenFlags, PathFlags,
 };
+use crate::cap::printable;
+use crate::control::traced;
 use crate::vfs::{NodeId, Open, Stat};
 
 /// When every file was made, read and changed last.
@@ -143,7 +147,11 @@ impl HostDescriptor for FsView<'_> {
 
     fn set_size(&mut self, fd: Resource<Descriptor>, size: Filesize) -> FsResult<()> {
         let node = self.file(&fd, DescriptorFlags::WRITE, ErrorCode::BadDescriptor)?;
-        self.vfs().with(|vfs| vfs.set_size(node, size))
+        self.vfs().told(
+            || format!("set-size {node:?} {size}"),
+            ok,
+            |vfs| vfs.set_size(node, size),
+        )
     }
 
     fn set_times(&mut self, fd: Resource<Descriptor>, _access: NewTimestamp, _change: NewTimestamp) -> FsResult<()> {
@@ -153,21 +161,27 @@ impl HostDescriptor for FsView<'_> {
 
     fn read(&mut self, fd: Resource<Descriptor>, length: Filesize, offset: Filesize) -> FsResult<(Vec<u8>, bool)> {
         let node = self.file(&fd, DescriptorFlags::READ, ErrorCode::IsDirectory)?;
-        let bytes = self.vfs().with(|vfs| vfs.read(node, offset, length))?;
+        let what = || format!("read {node:?} at {offset} {length}");
+        let bytes = self.vfs().told(
+            what,
+            |bytes: &Vec<u8>| traced(bytes),
+            |vfs| vfs.read(node, offset, length),
+        )?;
         let end = bytes.is_empty() && length > 0;
         Ok((bytes, end))
     }
 
     fn write(&mut self, fd: Resource<Descriptor>, buffer: Vec<u8>, offset: Filesize) -> FsResult<Filesize> {
         let node = self.file(&fd, DescriptorFlags::WRITE, ErrorCode::BadDescriptor)?;
-        self.vfs().with(|vfs| vfs.write(node, offset, &buffer))?;
+        let what = || format!("write {node:?} at {offset} {}", traced(&buffer));
+        self.vfs().told(what, ok, |vfs| vfs.write(node, offset, &buffer))?;
         Ok(buffer.len() as u64)
     }
 
     fn read_directory(&mut self, fd: Resource<Descriptor>) -> FsResult<Resource<DirectoryEntryStream>> {
         let node = self.node(&fd)?;
         let vfs = self.vfs().clone();
-        let listing = vfs.with(|vfs| vfs.list(node))?;
+        let listing = vfs.told(|| format!("list {node:?}"), ok, |vfs| vfs.list(node))?;
         self.table
             .push(DirectoryEntryStream { vfs, listing })
             .map_err(FsError::trap)
@@ -179,7 +193,11 @@ impl HostDescriptor for FsView<'_> {
 
     fn create_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         let node = self.node(&fd)?;
-        self.vfs().with(|vfs| vfs.create_directory(node, &path))
+        self.vfs().told(
+            || at("create-directory", node, &path),
+            ok,
+            |vfs| vfs.create_directory(node, &path),
+        )
     }
 
     fn stat(&mut self, fd: Resource<Descriptor>) -> FsResult<DescriptorStat> {
@@ -189,8 +207,13 @@ impl HostDescriptor for FsView<'_> {
 
     fn stat_at(&mut self, fd: Resource<Descriptor>, flags: PathFlags, path: String) -> FsResult<DescriptorStat> {
         let node = self.node(&fd)?;
+        let shown = |stat: &Stat| format!("{:?} {}", stat.kind, stat.size);
         self.vfs()
-            .with(|vfs| vfs.stat_at(node, &path, follows(flags)))
+            .told(
+                || at("stat", node, &path),
+                shown,
+                |vfs| vfs.stat_at(node, &path, follows(flags)),
+            )
             .map(attributes)
     }
 
@@ -203,7 +226,11 @@ impl HostDescriptor for FsView<'_> {
         _change: NewTimestamp,
     ) -> FsResult<()> {
         let node = self.node(&fd)?;
-        self.vfs().with(|vfs| vfs.set_times_at(node, &path, follows(flags)))
+        self.vfs().told(
+            || at("set-times", node, &path),
+            ok,
+            |vfs| vfs.set_times_at(node, &path, follows(flags)),
+        )
     }
 
     fn link_at(
@@ -215,8 +242,16 @@ impl HostDescriptor for FsView<'_> {
         new_path: String,
     ) -> FsResult<()> {
         let (from, to) = (self.node(&fd)?, self.node(&new_fd)?);
-        self.vfs()
-            .with(|vfs| vfs.link(from, &old_path, follows(old_flags), to, &new_path))
+        let what = || {
+            format!(
+                "{} to {to:?} `{}`",
+                at("link", from, &old_path),
+                printable(&new_path, MAX_TRACED)
+            )
+        };
+        self.vfs().told(what, ok, |vfs| {
+            vfs.link(from, &old_path, follows(old_flags), to, &new_path)
+        })
     }
 
     fn open_at(
@@ -237,7 +272,9 @@ impl HostDescriptor for FsView<'_> {
             write: flags.contains(DescriptorFlags::WRITE),
             mutate: flags.contains(DescriptorFlags::MUTATE_DIRECTORY),
         };
-        let (node, is_directory, writable) = self.vfs().with(|vfs| {
+        let what = || format!("{} {open_flags:?} {flags:?}", at("open", from, &path));
+        let shown = |opened: &(NodeId, bool, bool)| format!("{:?}", opened.0);
+        let (node, is_directory, writable) = self.vfs().told(what, shown, |vfs| {
             let node = vfs.open(from, &path, how)?;
             Ok((node, vfs.kind_of(node) == NodeKind::Directory, vfs.is_writable(node)))
         })?;
@@ -252,12 +289,20 @@ impl HostDescriptor for FsView<'_> {
 
     fn readlink_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<String> {
         let node = self.node(&fd)?;
-        self.vfs().with(|vfs| vfs.readlink(node, &path))
+        self.vfs().told(
+            || at("readlink", node, &path),
+            |target: &String| printable(target, MAX_TRACED),
+            |vfs| vfs.readlink(node, &path),
+        )
     }
 
     fn remove_directory_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         let node = self.node(&fd)?;
-        self.vfs().with(|vfs| vfs.remove_directory(node, &path))
+        self.vfs().told(
+            || at("remove-directory", node, &path),
+            ok,
+            |vfs| vfs.remove_directory(node, &path),
+        )
     }
 
     fn rename_at(
@@ -268,17 +313,33 @@ impl HostDescriptor for FsView<'_> {
         new_path: String,
     ) -> FsResult<()> {
         let (from, to) = (self.node(&fd)?, self.node(&new_fd)?);
-        self.vfs().with(|vfs| vfs.rename(from, &old_path, to, &new_path))
+        let what = || {
+            format!(
+                "{} to {to:?} `{}`",
+                at("rename", from, &old_path),
+                printable(&new_path, MAX_TRACED)
+            )
+        };
+        self.vfs()
+            .told(what, ok, |vfs| vfs.rename(from, &old_path, to, &new_path))
     }
 
     fn symlink_at(&mut self, fd: Resource<Descriptor>, old_path: String, new_path: String) -> FsResult<()> {
         let node = self.node(&fd)?;
-        self.vfs().with(|vfs| vfs.symlink(&old_path, node, &new_path))
+        let what = || {
+            format!(
+                "{} to `{}`",
+                at("symlink", node, &new_path),
+                printable(&old_path, MAX_TRACED)
+            )
+        };
+        self.vfs().told(what, ok, |vfs| vfs.symlink(&old_path, node, &new_path))
     }
 
     fn unlink_file_at(&mut self, fd: Resource<Descriptor>, path: String) -> FsResult<()> {
         let node = self.node(&fd)?;
-        self.vfs().with(|vfs| vfs.unlink(node, &path))
+        self.vfs()
+            .told(|| at("unlink", node, &path), ok, |vfs| vfs.unlink(node, &path))
     }
 
     fn is_same_object(&mut self, fd: Resource<Descriptor>, other: Resource<Descriptor>) -> wasmtime::Result<bool> {

@@ -6,7 +6,8 @@ use wasmtime_wasi_io::async_trait;
 use wasmtime_wasi_io::poll::Pollable;
 use wasmtime_wasi_io::streams::{InputStream, OutputStream, StreamError, StreamResult};
 
-use super::{FsError, Held};
+use super::{FsError, Held, ok};
+use crate::control::traced;
 
 /// What a stream takes in one write, in bytes: a constant, so that chunks are the same on every run.
 const MAX_WRITE: usize = 1 << 20;
@@ -48,11 +49,16 @@ impl Pollable for Reader {
 #[async_trait]
 impl InputStream for Reader {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
-        let node = self.held.node;
+        let (node, offset) = (self.held.node, self.offset);
+        let what = || format!("read {node:?} at {offset} {size}");
         let bytes = self
             .held
             .vfs
-            .with(|vfs| vfs.read(node, self.offset, size as u64))
+            .told(
+                what,
+                |bytes: &Vec<u8>| traced(bytes),
+                |vfs| vfs.read(node, offset, size as u64),
+            )
             .map_err(failed)?;
         if bytes.is_empty() && size > 0 {
             return Err(StreamError::Closed);
@@ -75,7 +81,8 @@ impl OutputStream for Writer {
         }
         let node = self.held.node;
         let position = self.position;
-        let write = self.held.vfs.with(|vfs| match position {
+        let what = || format!("write {node:?} {position:?} {}", traced(&bytes));
+        let write = self.held.vfs.told(what, ok, |vfs| match position {
             Position::At(offset) => vfs.write(node, offset, &bytes),
             Position::End => vfs.append(node, &bytes),
         });
@@ -103,11 +110,12 @@ mod tests {
 
     use super::super::{FsCtx, types::ErrorCode};
     use super::*;
+    use crate::control::Tracer;
     use crate::vfs::{Open, Vfs};
 
     /// An empty file of a file system, as a writer and a reader of it.
     fn streams(limits: Limits) -> (Writer, Reader) {
-        let vfs = FsCtx::new(Vfs::new(Store::memory(), &[], limits).unwrap()).vfs;
+        let vfs = FsCtx::traced(Vfs::new(Store::memory(), &[], limits).unwrap(), Tracer::default()).vfs;
         let open = Open {
             create: true,
             write: true,
