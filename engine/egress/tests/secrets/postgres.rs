@@ -51,14 +51,27 @@ fn shown(body: &[u8]) -> String {
 
 /// Says that it is somebody; what the server says until it is ready, or its error.
 async fn begin(stream: &mut Box<dyn Connection>) -> Result<(), String> {
-    let hello = b"\0\x03\0\0user\0owner\0database\0postgres\0application_name\0a step\0\0";
+    begin_version(stream, 0).await.map(drop)
+}
+
+/// The same in version 3.`minor` of the protocol; the kinds of the server's messages.
+async fn begin_version(stream: &mut Box<dyn Connection>, minor: u8) -> Result<String, String> {
+    let mut said = String::new();
+    let hello = [
+        b"\0\x03\0".as_slice(),
+        &[minor],
+        b"user\0owner\0database\0postgres\0application_name\0a step\0\0",
+    ]
+    .concat();
     stream.write_all(&(hello.len() as u32 + 4).to_be_bytes()).await.unwrap();
-    stream.write_all(hello).await.unwrap();
+    stream.write_all(&hello).await.unwrap();
     loop {
-        match message(stream).await.expect("an answer") {
-            (b'E', body) => return Err(shown(&body)),
-            (b'R', body) => assert_eq!(body, [0, 0, 0, 0], "a step is asked for no password"),
-            (b'Z', _) => return Ok(()),
+        let (kind, body) = message(stream).await.expect("an answer");
+        said.push(char::from(kind));
+        match kind {
+            b'E' => return Err(shown(&body)),
+            b'R' => assert_eq!(body, [0, 0, 0, 0], "a step is asked for no password"),
+            b'Z' => return Ok(said),
             _ => {}
         }
     }
@@ -103,6 +116,17 @@ async fn a_step_without_a_password_is_logged_in() {
     assert_eq!(uses[0].request, format!("tcp://127.0.0.1:{}", own.port));
     assert!(uses[0].received > 3_000_000, "{uses:?}");
     assert!(!format!("{uses:?}").contains("s3cr3t"));
+}
+
+// A newer client says a newer version; a server that has an older one says so, and the step hears it.
+#[tokio::test]
+async fn the_version_is_between_the_step_and_the_server() {
+    let Some(own) = database() else { return };
+    let session = session(&own, login("app", false), PASSWORD, "");
+    let mut stream = connect(&own, &session).await.unwrap();
+    let said = begin_version(&mut stream, 2).await.unwrap();
+    assert!(said.starts_with("vR") || said.starts_with('R'), "{said}");
+    assert_eq!(ask(&mut stream, "select current_user").await, "app");
 }
 
 // The host encrypts, checks the certificate and binds the login to it: a server that offers that refuses one that is not.

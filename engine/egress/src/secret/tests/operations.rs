@@ -254,6 +254,38 @@ fn sigv4_is_as_the_test_suite_has_it() {
     );
 }
 
+// From the documentation of Amazon S3, whose paths are signed as they are sent and whose bodies' digests are headers.
+#[test]
+fn sigv4_for_s3_is_as_its_documentation_has_it() {
+    let now = UNIX_EPOCH + Duration::from_secs(1_369_353_600);
+    let keys =
+        r#"{"access-key-id": "AKIAIOSFODNN7EXAMPLE", "secret-access-key": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}"#;
+    let header_of = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let get = AwsRequest {
+        headers: vec![header_of("range", "bytes=0-9")],
+        service: "s3".to_owned(),
+        ..aws_request("https://examplebucket.s3.amazonaws.com/test.txt")
+    };
+    let put = AwsRequest {
+        method: "PUT".to_owned(),
+        headers: vec![
+            header_of("date", "Fri, 24 May 2013 00:00:00 GMT"),
+            header_of("x-amz-storage-class", "REDUCED_REDUNDANCY"),
+        ],
+        body_sha256: "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072".to_owned(),
+        service: "s3".to_owned(),
+        ..aws_request("https://examplebucket.s3.amazonaws.com/test%24file.text")
+    };
+    for (request, expected) in [
+        (get, "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"),
+        (put, "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"),
+    ] {
+        let headers = aws::sign("token", &SecretValue::new(keys.as_bytes().to_vec()), &request, now).unwrap();
+        assert!(header(&headers, "authorization").ends_with(expected), "{headers:?}");
+        assert_eq!(header(&headers, "x-amz-content-sha256"), request.body_sha256);
+    }
+}
+
 // The token of a session is a piece of the secret: a guest sends what stands for it, and only in its own header.
 #[test]
 fn a_sessions_token_is_never_handed_out() {

@@ -255,6 +255,24 @@ fn tricks_with_json_are_refused() {
     );
 }
 
+// A body that is too large to look into is sent as it is, and watched all the same.
+#[test]
+fn a_large_json_body_is_watched() {
+    let own = placed(&[SecretPlace::Body("/token".to_owned())], b"s3cr3t-value");
+    let filling = "x".repeat(17 << 20);
+    for (token, fine) in [("none", true), (own.placeholder.as_str(), false)] {
+        let text = format!(r#"{{"filling": "{filling}", "token": "{token}"}}"#);
+        let one = request(API)
+            .header("content-type", "application/json")
+            .body(full(text.as_bytes()))
+            .unwrap();
+        match sent(&own.vault, one) {
+            Ok(one) => assert!(fine && one.body() == text.as_bytes()),
+            Err(error) => assert!(!fine && error.to_string().contains("16 MiB"), "{error}"),
+        }
+    }
+}
+
 // A streamed body ends in an error where a placeholder shows, wherever its chunks end; up to there it goes on.
 #[test]
 fn a_placeholder_across_chunks_ends_the_request() {
