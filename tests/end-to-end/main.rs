@@ -11,10 +11,12 @@ mod files;
 mod foreign;
 mod graph;
 mod outcomes;
+mod questions;
 mod read_sets;
 mod reports;
 mod time;
 mod values;
+mod verify;
 mod watch;
 
 use airtight_testkit::{Run, TestEnv, component};

@@ -57,6 +57,11 @@ pub(crate) enum Command {
     Graph(GraphArgs),
     /// Say what a step's key is made of and why it would hit or miss
     Explain(ExplainArgs),
+    /// Say which steps may reach a host, use a secret or read a path, and which did
+    #[command(subcommand)]
+    Query(QueryCommand),
+    /// Run pure steps again under other conditions and compare what they make
+    Verify(VerifyArgs),
     /// Say what a component exports, imports and asks for
     Inspect(InspectArgs),
     /// Check the pipeline file and report all that is wrong
@@ -129,6 +134,78 @@ pub(crate) struct RunArgs {
     pub(crate) raw: bool,
 }
 
+impl RunArgs {
+    /// A run of what is selected, as another command needs it.
+    pub(crate) fn of(select: SelectArgs) -> Self {
+        Self {
+            select,
+            jobs: None,
+            keep_going: false,
+            no_cache: false,
+            no_stat_cache: false,
+            format: Format::Text,
+            progress: Progress::None,
+            report: Vec::new(),
+            watch: false,
+            raw: false,
+        }
+    }
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Verify these steps only
+    pub(crate) steps: Vec<String>,
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// Run fixed-output steps again too, which use the network
+    #[arg(long)]
+    pub(crate) fetch: bool,
+    /// Run at most this many steps at a time [default: the number of processors]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) jobs: Option<u32>,
+    /// Print a JSON object for each step
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+/// What can be asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum QueryCommand {
+    /// Which steps may reach a host, and which did
+    Reach {
+        /// A name, an address, or the names below one: *.example.com
+        host: String,
+        #[command(flatten)]
+        asked: Asked,
+    },
+    /// Which steps may use a secret, where and for what, and which did
+    Secret {
+        /// Its name in the pipeline file
+        name: String,
+        #[command(flatten)]
+        asked: Asked,
+    },
+    /// Which steps may read a path, and which read it when they last ran
+    Reads {
+        /// A path in the project, or one as a step sees it: /src/main.c
+        path: String,
+        #[command(flatten)]
+        asked: Asked,
+    },
+}
+
+/// What all questions take.
+#[derive(Debug, Args)]
+pub(crate) struct Asked {
+    #[command(flatten)]
+    pub(crate) select: SelectArgs,
+    /// Print the answer as JSON
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
 /// The form of a command's data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -161,6 +238,9 @@ pub(crate) enum Report {
 pub(crate) struct PlanArgs {
     #[command(flatten)]
     pub(crate) select: SelectArgs,
+    /// Print the least grants that cover what steps did and were refused when they last ran, or in a run
+    #[arg(long, value_name = "RUN", num_args = 0..=1, default_missing_value = "last")]
+    pub(crate) suggest_grants: Option<String>,
     /// Print the plan as JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,

@@ -7,9 +7,12 @@ mod graph;
 mod init;
 mod inspect;
 mod plan;
+mod query;
 pub(crate) mod run;
 mod schema;
+mod suggest;
 mod validate;
+mod verify;
 
 use std::path::Path;
 use std::sync::OnceLock;
@@ -79,6 +82,8 @@ pub(crate) fn dispatch(command: Command, settings: Settings) -> Result<(), Failu
         Command::Plan(args) => plan::plan(&context, &args),
         Command::Graph(args) => graph::graph(&context, &args),
         Command::Explain(args) => explain::explain(&context, &args),
+        Command::Query(command) => query::query(&context, &command),
+        Command::Verify(args) => verify::verify(&context, &args),
         Command::Inspect(args) => inspect::inspect(&context, &args),
         Command::Validate(args) => validate::validate(&context, &args),
         Command::Init(args) => init::init(&context, &args),

@@ -6,7 +6,7 @@ mod jsonl;
 mod junit;
 mod text;
 
-pub(crate) use failures::Paint;
+pub(crate) use failures::{Paint, log_text};
 pub(crate) use jsonl::JsonLines;
 pub(crate) use junit::JUnit;
 pub(crate) use text::{Text, TextOptions};

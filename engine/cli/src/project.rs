@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use airtight_model::diagnostic::{Diagnostic, Severity};
+use airtight_model::diagnostic::{Diagnostic, Severity, Span};
 use airtight_model::{Plan, SourceId};
 use airtight_pipeline::{Checked, InputValue, PlanRequest};
 use airtight_store::IngestRequest;
@@ -85,6 +85,16 @@ impl Project {
     /// Prints diagnostics that point into the pipeline's files.
     pub(crate) fn report(&self, found: &[Diagnostic]) {
         output::note(&diagnostics::render(found, &self.files, self.color));
+    }
+
+    /// The file and line of a place: `airtight.yaml:14`.
+    pub(crate) fn place(&self, span: Span) -> String {
+        let Some(file) = self.files.get(span.file as usize) else {
+            return "the pipeline file".to_owned();
+        };
+        let before = file.text.bytes().take(span.start as usize);
+        let line = before.filter(|byte| *byte == b'\n').count() + 1;
+        format!("{}:{line}", file.name)
     }
 
     /// The files that make up the pipeline.

@@ -59,6 +59,28 @@ pub(crate) fn lazy(
     })
 }
 
+/// A runner with the interpreter over another store, for comparison.
+pub(crate) fn elsewhere(
+    store: Store,
+    state_dir: PathBuf,
+    egress: Egress,
+    events: Arc<dyn Subscriber>,
+) -> Arc<dyn StepRunner> {
+    let components = Arc::new(ComponentBytes(store.clone()));
+    let config = SandboxConfig {
+        state_dir: Some(state_dir),
+        store,
+        components,
+        egress,
+        engine: EngineKind::Interpreter,
+        compiler: Compiler::InProcess,
+    };
+    Arc::new(SandboxRunner {
+        sandbox: Sandbox::new(config),
+        events,
+    })
+}
+
 struct SandboxRunner {
     sandbox: Sandbox,
     events: Arc<dyn Subscriber>,
@@ -72,7 +94,10 @@ impl StepRunner for SandboxRunner {
         let inner = RunControl {
             cancel: cancel.clone(),
             sink,
-            trace: None,
+            trace: control
+                .trace
+                .clone()
+                .map(|trace| Arc::new(Trace(trace)) as Arc<dyn airtight_sandbox::TraceSink>),
         };
         let run = self.sandbox.run(&request, &inner);
         tokio::pin!(run);
@@ -115,6 +140,15 @@ impl airtight_sandbox::StepSink for Sink {
 
     fn report(&self, report: &Report) {
         self.0.report(report);
+    }
+}
+
+/// The sandbox's listener as the scheduler's.
+struct Trace(Arc<dyn airtight_exec::TraceSink>);
+
+impl airtight_sandbox::TraceSink for Trace {
+    fn call(&self, line: &str) {
+        self.0.call(line);
     }
 }
 

@@ -134,6 +134,8 @@ pub async fn verify(
             }
         }
     }
+    // What the first runner does to the process before a guest runs in it holds for the second too.
+    let _ = services.runner.get();
     let mut going = JoinSet::new();
     while !waiting.is_empty() || !going.is_empty() {
         while going.len() < verify.jobs.max(1) && !cancel.is_cancelled() {

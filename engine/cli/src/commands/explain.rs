@@ -8,7 +8,7 @@ use airtight_model::event::{Event, Subscriber};
 use airtight_model::{Plan, StepId};
 use airtight_store::{ChangedField, Explained};
 
-use crate::args::{ExplainArgs, Format, Progress, RunArgs};
+use crate::args::{ExplainArgs, RunArgs};
 use crate::commands::{Context, run};
 use crate::display::Paint;
 use crate::escape;
@@ -32,18 +32,7 @@ pub(crate) fn explain(context: &Context, args: &ExplainArgs) -> Result<(), Failu
         Egress::new(EgressConfig::default()),
         Arc::new(Silent),
     )?;
-    let as_run = RunArgs {
-        select: args.select.clone(),
-        jobs: None,
-        keep_going: false,
-        no_cache: false,
-        no_stat_cache: false,
-        format: Format::Text,
-        progress: Progress::None,
-        report: Vec::new(),
-        watch: false,
-        raw: false,
-    };
+    let as_run = RunArgs::of(args.select.clone());
     let options = run::options(&project, &as_run, context.settings.verbose);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::infra("U0012", format!("cannot start: {error}")))?;
@@ -111,7 +100,8 @@ fn since_last(explained: &Explained) -> Vec<String> {
         .collect()
 }
 
-fn find(plan: &Plan, name: &str) -> Result<StepId, Failure> {
+/// The step with that name.
+pub(crate) fn find(plan: &Plan, name: &str) -> Result<StepId, Failure> {
     let cells: Vec<&str> = plan
         .steps
         .iter()

@@ -6,7 +6,7 @@ use airtight_model::{Limits, Plan};
 use serde_json::{Value as Json, json};
 
 use crate::args::{Format, PlanArgs};
-use crate::commands::Context;
+use crate::commands::{Context, suggest};
 use crate::display::Paint;
 use crate::escape;
 use crate::failure::Failure;
@@ -16,6 +16,9 @@ use crate::output;
 pub(crate) fn plan(context: &Context, args: &PlanArgs) -> Result<(), Failure> {
     let project = context.project()?;
     let plan = project.plan(context, &args.select)?;
+    if let Some(run) = &args.suggest_grants {
+        return suggest::suggest(context, &project, &plan, run);
+    }
     let text = match args.format {
         Format::Json => format!("{}\n", as_json(&plan)),
         Format::Text => as_text(&plan, Paint(context.settings.color_stdout), context.settings.verbose),

@@ -38,12 +38,13 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<(), Failure> {
 }
 
 /// How many steps may run at a time.
-fn jobs(args: &RunArgs) -> usize {
+pub(crate) fn jobs(args: &RunArgs) -> usize {
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
     args.jobs.map_or_else(processors, |jobs| jobs as usize)
 }
 
-fn runtime(workers: usize) -> Result<tokio::runtime::Runtime, Failure> {
+/// The threads of a run.
+pub(crate) fn runtime(workers: usize) -> Result<tokio::runtime::Runtime, Failure> {
     let built = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers.max(1))
         .enable_all()
@@ -59,7 +60,7 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    fn listen(runtime: &tokio::runtime::Runtime) -> Self {
+    pub(crate) fn listen(runtime: &tokio::runtime::Runtime) -> Self {
         use std::sync::atomic::Ordering;
         use tokio::signal::unix::{SignalKind, signal};
         let signals = Self {
@@ -158,12 +159,14 @@ fn new_run(project: &Project) -> RunId {
     RunId(format!("{:012x}-{:x}{suffix}", now.as_millis(), std::process::id()))
 }
 
-struct Subscribers {
-    all: Arc<dyn Subscriber>,
+/// Who is told what happens.
+pub(crate) struct Subscribers {
+    pub(crate) all: Arc<dyn Subscriber>,
     reports: Vec<Arc<JUnit>>,
 }
 
-fn subscribers(context: &Context, args: &RunArgs) -> Subscribers {
+/// Makes the subscribers that the arguments ask for.
+pub(crate) fn subscribers(context: &Context, args: &RunArgs, project: &Project, plan: &Plan) -> Subscribers {
     let mut all: Vec<Arc<dyn Subscriber>> = Vec::new();
     let settings = &context.settings;
     match args.format {
@@ -174,6 +177,11 @@ fn subscribers(context: &Context, args: &RunArgs) -> Subscribers {
             color: settings.color,
             verbose: settings.verbose,
             raw: args.raw,
+            places: plan
+                .steps
+                .iter()
+                .map(|step| (step.name.clone(), project.place(step.span)))
+                .collect(),
         }))),
     }
     let path = |file: &PathBuf| settings.folder.join(file);
@@ -202,7 +210,7 @@ pub(crate) fn once(
 ) -> Result<(), Failure> {
     let store = context.store()?;
     let _lease = store.lease().map_err(Failure::store)?;
-    let subscribers = subscribers(context, args);
+    let subscribers = subscribers(context, args, project, &plan);
     let egress = secrets::egress(&context.settings, project, &plan, &context.vault, &signals.cancel)?;
     let services = services(context, project, egress, subscribers.all.clone())?;
     let options = options(project, args, context.settings.verbose);
@@ -221,7 +229,7 @@ pub(crate) fn once(
 }
 
 /// What the run means for the process.
-fn verdict(project: &Project, report: &RunReport, signals: &Signals) -> Result<(), Failure> {
+pub(crate) fn verdict(project: &Project, report: &RunReport, signals: &Signals) -> Result<(), Failure> {
     if !report.problems.is_empty() {
         let found: Vec<Diagnostic> = report
             .problems

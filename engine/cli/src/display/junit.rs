@@ -9,7 +9,7 @@ use std::sync::Mutex;
 
 use airtight_model::Outcome;
 use airtight_model::event::{Event, StepFinished, Subscriber};
-use airtight_model::step::{Report, TestCase, TestOutcome};
+use airtight_model::step::{Denial, Report, TestCase, TestOutcome};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event as Xml};
 
@@ -23,6 +23,8 @@ pub(crate) struct JUnit {
 struct State {
     /// Test cases of attempts that go on, by step.
     going: BTreeMap<String, Vec<TestCase>>,
+    /// What was refused in attempts that go on, by step.
+    refused: BTreeMap<String, Vec<Denial>>,
     /// How each step ended, with the test cases of the attempt that counts. A step that is rewound ends twice, and its
     /// last end counts.
     steps: BTreeMap<String, (StepFinished, Vec<TestCase>)>,
@@ -67,12 +69,22 @@ impl Subscriber for JUnit {
             } => {
                 state.going.entry(step.clone()).or_default().push(case.clone());
             }
+            Event::StepDenied { step, denial, .. } => {
+                state.refused.entry(step.clone()).or_default().push(denial.clone());
+            }
             Event::StepRetried { step, .. } => {
                 state.going.remove(step);
+                state.refused.remove(step);
             }
             Event::StepFinished(end) => {
                 let cases = state.going.remove(&end.step).unwrap_or_default();
-                state.steps.insert(end.step.clone(), ((**end).clone(), cases));
+                let refused = state.refused.remove(&end.step).unwrap_or_default();
+                let mut end = (**end).clone();
+                // A reader of the report sees the cause alone, so what was refused is a part of it.
+                if let (false, Some(cause)) = (end.outcome == Outcome::Succeeded, &mut end.cause) {
+                    refused.iter().for_each(|denial| cause.push_str(&refusal(denial)));
+                }
+                state.steps.insert(end.step.clone(), (end, cases));
             }
             Event::RunFinished(_) => {
                 let written = self.write(&state);
@@ -80,6 +92,15 @@ impl Subscriber for JUnit {
             }
             _ => {}
         }
+    }
+}
+
+/// What was refused, by which rule, and what would allow it, as further lines of a cause.
+fn refusal(denial: &Denial) -> String {
+    let text = format!("\ndenied: {}: {}: {}", denial.capability, denial.request, denial.rule);
+    match &denial.allow {
+        Some(allow) => format!("{text}\nto allow it, add under `grants:`: {allow}"),
+        None => text,
     }
 }
 

@@ -1,7 +1,7 @@
 //! A run for people: lines that stay, and on a terminal a live area of what is running. Not here: failures' details
 //! (`failures`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -16,13 +16,15 @@ use crate::escape;
 use crate::output;
 
 /// How a run is shown.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct TextOptions {
     pub(crate) progress: Progress,
     pub(crate) terminal: bool,
     pub(crate) color: bool,
     pub(crate) verbose: u8,
     pub(crate) raw: bool,
+    /// Where each step is in the pipeline file: `airtight.yaml:14`.
+    pub(crate) places: HashMap<String, String>,
 }
 
 /// The subscriber.
@@ -94,8 +96,8 @@ impl Live {
 impl Text {
     pub(crate) fn new(options: TextOptions) -> Self {
         Self {
-            options,
             paint: Paint(options.color),
+            options,
             state: Mutex::default(),
         }
     }
@@ -171,11 +173,23 @@ impl Text {
             } else {
                 String::new()
             };
-            let text = format!("{}: {}{times}", denial.capability, denial.request);
+            let text = format!("{}: {}{times}: {}", denial.capability, denial.request, denial.rule);
             self.say(
                 state,
                 &format!("  {}: {}", self.paint.yellow("denied"), escape::line(&text)),
             );
+            let Some(allow) = &denial.allow else { continue };
+            let place = self.options.places.get(&end.step);
+            let place = place.map_or(String::new(), |place| format!(" ({})", escape::line(place)));
+            let step = escape::line(&end.step);
+            let help = self.paint.cyan("help");
+            self.say(
+                state,
+                &format!("  {help}: to allow it, add under `grants:` of `{step}`{place}:"),
+            );
+            for line in allow.lines() {
+                self.say(state, &format!("          {}", escape::line(line)));
+            }
         }
     }
 
