@@ -118,6 +118,14 @@ impl Database {
         Some(own)
     }
 
+    /// What PostgreSQL's own client prints, given where to connect and what to ask.
+    pub(crate) fn client(&self, to: &str, sql: &str) -> String {
+        let mut command = Command::new(self.programs.join("psql"));
+        command.args(["-X", "-A", "-t", "-w", "-d", to, "-c", sql]);
+        let output = command.env_clear().stdin(Stdio::null()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap()
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -7,6 +7,7 @@ use airtight_egress::{Connection, Egress, EgressConfig, EgressError, SecretValue
 use airtight_model::NetLimits;
 use airtight_model::grant::{PostgresLogin, Transport};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::database::{Database, PASSWORD, database};
 use crate::support::{net, sockets};
@@ -116,6 +117,21 @@ async fn a_step_without_a_password_is_logged_in() {
     assert_eq!(uses[0].request, format!("tcp://127.0.0.1:{}", own.port));
     assert!(uses[0].received > 3_000_000, "{uses:?}");
     assert!(!format!("{uses:?}").contains("s3cr3t"));
+}
+
+// A client that nobody made for this is logged in without a password: it asks for encryption first, and is told no.
+#[tokio::test]
+async fn the_client_of_postgresql_is_logged_in() {
+    let Some(own) = database() else { return };
+    let session = session(&own, login("encrypted", true), PASSWORD, &own.ca);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let to = format!("postgresql://nobody@{}/nothing", listener.local_addr().unwrap());
+    let server = own.clone();
+    let client = tokio::task::spawn_blocking(move || server.client(&to, "select current_user, current_database()"));
+    let (mut step, _) = listener.accept().await.unwrap();
+    let mut stream = connect(&own, &session).await.unwrap();
+    tokio::io::copy_bidirectional(&mut step, &mut stream).await.unwrap();
+    assert_eq!(client.await.unwrap(), "encrypted|orders\n");
 }
 
 // A newer client says a newer version; a server that has an older one says so, and the step hears it.

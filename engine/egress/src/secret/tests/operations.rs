@@ -415,3 +415,58 @@ fn nothing_of_a_request_can_begin_another_line_of_what_is_signed() {
         );
     }
 }
+
+proptest::proptest! {
+    // Whatever a guest asks to have signed, it gets headers that can be sent or an error, and never the key.
+    #[test]
+    fn any_request_is_signed_or_refused(
+        method in "[A-Z]{0,8}|.{0,4}",
+        path in "(/|//|[a-z]|%[0-9a-fA-F]{0,2}|\\.|\\.\\.|[ -~]|é|\u{0}|\\+){0,12}",
+        query in proptest::option::of("([a-z]|=|&|%[0-9a-fA-F]{0,2}|[ -~]|ü){0,12}"),
+        headers in proptest::collection::vec(("[a-zA-Z-]{0,8}|.{0,3}", "[ -~\t]{0,12}|.{0,4}"), 0..4),
+        service in "s3|service|.{0,3}",
+        signed in proptest::bool::ANY,
+    ) {
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let own = able(SecretOperation::AwsSigv4, KEYS.as_bytes());
+        let handle = own.vault.open("token").unwrap();
+        let request = AwsRequest {
+            method,
+            url: format!("https://api.example.com{path}{query}"),
+            headers,
+            body_sha256: if signed { EMPTY } else { "UNSIGNED-PAYLOAD" }.to_owned(),
+            region: "us-east-1".to_owned(),
+            service,
+        };
+        match own.vault.aws_sigv4(&handle, &request) {
+            Ok(made) => {
+                for (name, value) in &made {
+                    proptest::prop_assert!(name.parse::<http::HeaderName>().is_ok());
+                    proptest::prop_assert!(value.parse::<http::HeaderValue>().is_ok(), "{}", value);
+                }
+                let shown = made.iter().any(|(name, value)| [name, value].iter().any(|text| text.contains("wJalrXUtnFEMI")));
+                proptest::prop_assert!(!shown);
+            }
+            Err(error) => proptest::prop_assert!(!error.to_string().contains("wJalrXUtnFEMI")),
+        }
+    }
+
+    // Any claims and any key are a token or an error, which shows nothing of the key.
+    #[test]
+    fn any_claims_are_signed_or_refused(claims in "\\{\"[a-z]\":[0-9\"a]{0,6}\\}|.{0,20}", id in proptest::option::of(".{0,8}"), pem in proptest::bool::ANY) {
+        let key = if pem { pem_of_canary() } else { b"c4nary-of-a-key".to_vec() };
+        let own = able(SecretOperation::JwtSign, &key);
+        let handle = own.vault.open("token").unwrap();
+        for algorithm in [JwtAlgorithm::Hs256, JwtAlgorithm::Rs256, JwtAlgorithm::Es256, JwtAlgorithm::EdDsa] {
+            let text = match own.vault.jwt_sign(&handle, algorithm, id.as_deref(), &claims) {
+                Ok(token) => token,
+                Err(error) => error.to_string(),
+            };
+            proptest::prop_assert!(!text.contains("c4nary"));
+        }
+    }
+}
+
+fn pem_of_canary() -> Vec<u8> {
+    pem(&base64::engine::general_purpose::STANDARD.encode("c4nary-of-a-key"))
+}
