@@ -12,6 +12,7 @@ pub(crate) mod poll;
 pub(crate) mod progress;
 pub(crate) mod random;
 pub(crate) mod report;
+pub(crate) mod secret;
 
 use std::sync::Arc;
 
@@ -126,6 +127,12 @@ pub(crate) const CAPABILITIES: &[Capability] = &[
         package: "airtight:step",
         interfaces: &["artifact"],
         link: artifact::link,
+    },
+    Capability {
+        name: "secrets",
+        package: "airtight:step",
+        interfaces: &["secret"],
+        link: secret::link,
     },
 ];
 

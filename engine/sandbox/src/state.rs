@@ -15,6 +15,7 @@ use crate::cap::poll::{PollCtx, PollView};
 use crate::cap::progress::{ProgressCtx, ProgressView};
 use crate::cap::random::{RandomCtx, RandomView};
 use crate::cap::report::ReportView;
+use crate::cap::secret::SecretView;
 use crate::cap::{Denials, Outside};
 use crate::limits::Limiter;
 use crate::output::Said;
@@ -109,6 +110,13 @@ impl State {
 
     pub(crate) fn report(&mut self) -> ReportView<'_> {
         ReportView { ctx: &self.said }
+    }
+
+    pub(crate) fn secret(&mut self) -> SecretView<'_> {
+        SecretView {
+            outside: &self.outside,
+            table: &mut self.table,
+        }
     }
 
     pub(crate) fn artifact(&mut self) -> ArtifactView<'_> {

@@ -105,7 +105,7 @@ impl WasiHttpHooks for Way {
 fn told(error: EgressError) -> Error {
     use std::io::ErrorKind;
     match error {
-        EgressError::Denied(refusal) if is_of_address(&refusal) => Error::DestinationIpProhibited,
+        EgressError::Denied(refusal) if refusal.of_address => Error::DestinationIpProhibited,
         EgressError::Denied(_) => Error::HttpRequestDenied,
         EgressError::Struck(Struck::Headers(_)) => Error::HttpResponseHeaderSectionSize(None),
         EgressError::Struck(Struck::Body(limit)) => Error::HttpResponseBodySize(Some(limit)),
@@ -131,11 +131,6 @@ fn dns(rcode: String) -> Error {
         rcode: Some(rcode),
         info_code: None,
     }
-}
-
-/// Whether it is the address that was refused, not the name.
-pub(super) fn is_of_address(refusal: &Refusal) -> bool {
-    refusal.of_address
 }
 
 impl outgoing_handler::Host for HttpView<'_> {

@@ -103,6 +103,7 @@ mod tests {
             "wasi:cli/environment@0.2.0",
             "wasi:io/poll@0.2.12",
             "airtight:step/log@0.1.0",
+            "airtight:step/secret@0.1.0",
         ] {
             assert!(is_provided(name), "{name}");
         }
@@ -124,7 +125,7 @@ mod tests {
     #[test]
     fn a_reason_fits_what_is_wrong() {
         assert!(why_unknown("wasi:cli/environment@0.2.13").contains("0.2.12"));
-        assert!(why_unknown("airtight:step/secret@0.1.0").contains("airtight:step@0.1.0"));
+        assert!(why_unknown("airtight:step/teleport@0.1.0").contains("airtight:step@0.1.0"));
         assert!(why_unknown("acme:db/query@1.0.0").contains("composed"));
         assert!(why_unknown("env").contains("not something"));
         assert_eq!(newer_wasi("wasi:cli/run@0.3.0"), Some("0.3.0".to_owned()));
