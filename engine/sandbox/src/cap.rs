@@ -173,7 +173,11 @@ impl Denials {
             capability: capability.to_owned(),
             request: printable(request, MAX_DENIAL_TEXT),
             rule: printable(&refusal.rule, MAX_DENIAL_TEXT),
-            allow: refusal.allow.as_ref().map(|line| printable(line, MAX_DENIAL_TEXT)),
+            // A line that was cut or changed would allow something else.
+            allow: refusal
+                .allow
+                .clone()
+                .filter(|line| printable(line, MAX_DENIAL_TEXT) == *line),
             count: 1,
         });
     }

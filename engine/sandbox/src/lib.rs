@@ -16,6 +16,7 @@ mod limits;
 mod load;
 mod native;
 mod output;
+mod redact;
 mod sandbox;
 mod state;
 mod ticker;

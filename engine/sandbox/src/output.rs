@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use airtight_egress::Redactor;
 use airtight_model::Captured;
 use airtight_model::step::{LogLine, Report};
 use airtight_store::{Scratch, Store, StoreError};
@@ -14,6 +15,7 @@ use wasmtime_wasi_io::streams::{OutputStream, StreamError, StreamResult};
 use crate::cap::printable;
 use crate::control::{StepSink, Tracer, traced};
 use crate::limits::Struck;
+use crate::redact::Redact;
 
 /// How much of a stream is kept in memory before it goes to a private file of the store, in bytes.
 const MEMORY_BYTES: usize = 256 << 10;
@@ -39,6 +41,7 @@ pub(crate) struct Said {
     shared: Arc<Mutex<Shared>>,
     sink: Arc<dyn StepSink>,
     trace: Tracer,
+    redact: Redact,
 }
 
 struct Shared {
@@ -55,6 +58,8 @@ struct Shared {
 
 #[derive(Default)]
 struct Stream {
+    /// Takes secrets out, where the step has any.
+    redactor: Option<Redactor>,
     head: Vec<u8>,
     spilled: Option<Scratch>,
     size: u64,
@@ -71,13 +76,13 @@ pub(crate) struct Kept {
 
 impl Said {
     /// `limit` bounds the bytes of both streams and the log lines together.
-    pub(crate) fn new(store: Store, limit: u64, sink: Arc<dyn StepSink>) -> Self {
+    pub(crate) fn new(store: Store, limit: u64, sink: Arc<dyn StepSink>, redact: Redact) -> Self {
         let shared = Shared {
             store,
             limit,
             used: 0,
-            stdout: Stream::default(),
-            stderr: Stream::default(),
+            stdout: Stream::new(&redact),
+            stderr: Stream::new(&redact),
             log: Vec::new(),
             reports: Vec::new(),
             report_bytes: 0,
@@ -87,6 +92,7 @@ impl Said {
             shared: Arc::new(Mutex::new(shared)),
             sink,
             trace: Tracer::default(),
+            redact,
         }
     }
 
@@ -97,6 +103,16 @@ impl Said {
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// What takes secrets out of everything else that a guest says.
+    pub(crate) fn redact(&self) -> &Redact {
+        &self.redact
+    }
+
+    /// A text of the guest without secrets.
+    pub(crate) fn redacted(&self, text: String) -> String {
+        self.redact.text(text)
     }
 
     pub(crate) fn sink(&self) -> &dyn StepSink {
@@ -110,6 +126,19 @@ impl Said {
         });
         let mut shared = self.shared();
         shared.take(bytes.len() as u64)?;
+        let clean = shared
+            .stream(channel)
+            .redactor
+            .as_mut()
+            .map(|redactor| redactor.push(bytes));
+        self.pass(shared, channel, clean.as_deref().unwrap_or(bytes))
+    }
+
+    /// Keeps and tells what a stream lets through.
+    fn pass(&self, mut shared: MutexGuard<'_, Shared>, channel: Channel, bytes: &[u8]) -> wasmtime::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         if let Err(error) = shared.append(channel, bytes) {
             let text = error.to_string();
             shared.fault.get_or_insert(error);
@@ -121,6 +150,17 @@ impl Said {
             Channel::Stderr => self.sink.stderr(bytes),
         }
         Ok(())
+    }
+
+    /// The guest has ended: lets through what was held back because it could have been the beginning of a secret.
+    pub(crate) fn finish(&self) {
+        for channel in [Channel::Stdout, Channel::Stderr] {
+            let mut shared = self.shared();
+            if let Some(mut redactor) = shared.stream(channel).redactor.take() {
+                // A disk that fails is remembered as the fault of the attempt.
+                let _ = self.pass(shared, channel, &redactor.finish());
+            }
+        }
     }
 
     /// Keeps a log line whose texts are bounded already.
@@ -195,6 +235,13 @@ impl Shared {
         }
     }
 
+    fn stream(&mut self, channel: Channel) -> &mut Stream {
+        match channel {
+            Channel::Stdout => &mut self.stdout,
+            Channel::Stderr => &mut self.stderr,
+        }
+    }
+
     fn append(&mut self, channel: Channel, bytes: &[u8]) -> Result<(), StoreError> {
         let stream = match channel {
             Channel::Stdout => &mut self.stdout,
@@ -215,6 +262,13 @@ impl Shared {
 }
 
 impl Stream {
+    fn new(redact: &Redact) -> Self {
+        Self {
+            redactor: redact.stream(),
+            ..Self::default()
+        }
+    }
+
     fn keep(self, store: &Store) -> Result<Captured, StoreError> {
         let blob = match self.spilled {
             _ if self.size == 0 => None,

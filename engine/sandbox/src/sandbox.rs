@@ -29,6 +29,7 @@ use crate::function;
 use crate::limits::{Limiter, Struck, doubled};
 use crate::load::{ComponentSource, LoadError, Loaded, Loader};
 use crate::output::{Kept, Said};
+use crate::redact::Redact;
 use crate::state::State;
 use crate::ticker::Ticker;
 use crate::verdict::{Stop, Verdict};
@@ -174,13 +175,21 @@ impl Sandbox {
 
     async fn attempt(&self, request: &StepRequest, control: &RunControl, loaded: &Loaded) -> Ran {
         let trace = Tracer::new(control.trace.clone());
-        let said = Said::new(self.store.clone(), request.limits.log, Arc::clone(&control.sink));
+        let outside = Outside::new(&self.egress, request);
+        let redact = Redact::new(&outside.session, &request.grants);
+        let said = Said::new(
+            self.store.clone(),
+            request.limits.log,
+            Arc::clone(&control.sink),
+            redact,
+        );
         let said = said.with_trace(trace.clone());
-        let (state, stdin) = match self.prepare(request, &said, &trace) {
+        let (state, stdin) = match self.prepare(request, outside, &said, &trace) {
             Ok(prepared) => prepared,
             Err(ended) => return bare(ended),
         };
         let (verdict, state) = self.guest(request, &control.cancel, loaded, state).await;
+        said.finish();
         let fault = stdin
             .fault()
             .or_else(|| said.fault())
@@ -194,7 +203,13 @@ impl Sandbox {
         .report(verdict)
     }
 
-    fn prepare(&self, request: &StepRequest, said: &Said, trace: &Tracer) -> Result<(State, Stdin), Ended> {
+    fn prepare(
+        &self,
+        request: &StepRequest,
+        outside: Outside,
+        said: &Said,
+        trace: &Tracer,
+    ) -> Result<(State, Stdin), Ended> {
         let blob = match &request.invocation {
             Invocation::Command(_, Some(digest)) => {
                 Some(self.store.blob(digest).map_err(|error| Ended::of_store(&error))?)
@@ -206,10 +221,9 @@ impl Sandbox {
         let vfs = vfs.map_err(|error| Ended::from(Verdict::errored(error.to_string())))?;
         let mut table = wasmtime::component::ResourceTable::new();
         table.set_max_capacity(usize::try_from(request.limits.handles).unwrap_or(usize::MAX));
-        let outside = Outside::new(&self.egress, request);
-        let mut clock = ClockCtx::new(request.clock_base);
+        let mut clock = ClockCtx::new(request.clock_base, request.grants.clock);
         clock.trace = trace.clone();
-        let mut random = RandomCtx::new(*Action::new(request).static_key().as_bytes(), request.limits.random);
+        let mut random = RandomCtx::new(seed(request)?, request.limits.random);
         random.trace = trace.clone();
         let state = State {
             table,
@@ -271,6 +285,19 @@ impl Sandbox {
     }
 }
 
+/// What the randomness of an attempt comes from: the step's key, or the system where the step sees the world anyway.
+fn seed(request: &StepRequest) -> Result<[u8; 32], Ended> {
+    if !request.grants.real_random() {
+        return Ok(*Action::new(request).static_key().as_bytes());
+    }
+    let mut seed = [0; 32];
+    let given = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty());
+    match given {
+        Ok(count) if count == seed.len() => Ok(seed),
+        _ => Err(Verdict::errored("the system gives no randomness").into()),
+    }
+}
+
 async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
@@ -322,7 +349,10 @@ async fn call(store: &mut wasmtime::Store<State>, loaded: &Loaded, request: &Ste
             };
             let mut results = vec![wasmtime::component::Val::Bool(false); ty.results().len()];
             callee.call_async(&mut *store, &arguments, &mut results).await?;
-            Ok(Verdict::returned(results.first().map(function::lift).transpose()?))
+            let result = results.first().map(function::lift).transpose()?;
+            // Before it is cut: half a secret is one too.
+            let redact = store.data().said.redact();
+            Ok(Verdict::returned(result.map(|result| redact.value(result))))
         }
     }
 }
@@ -394,7 +424,7 @@ impl Finish<'_> {
     fn report(mut self, verdict: Verdict) -> Ran {
         let (refused, uses) = self.state.outside.session.record();
         self.state.denials.extend(refused);
-        let mut verdict = self.judged(verdict);
+        let mut verdict = self.judged(verdict.redacted(self.said.redact()));
         let mut outputs = Vec::new();
         if verdict.outcome == Outcome::Succeeded {
             match self.state.fs.vfs.collect(&self.request.outputs) {
@@ -413,6 +443,7 @@ impl Finish<'_> {
         report.outputs = outputs;
         report.denials = denials;
         report.uses = uses;
+        self.state.own_uses(&self.request.grants, &mut report.uses);
         report.usage.memory = self.state.limiter.peak();
         let files = self.state.fs.vfs.usage();
         report.usage.read = files.read;

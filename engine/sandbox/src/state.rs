@@ -1,6 +1,8 @@
 //! The data of one attempt's store: a field a capability, and the borrows that each capability works on. Not here: what
 //! any of them does.
 
+use airtight_model::Use;
+use airtight_model::grant::Grants;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::WasiHttpCtxView;
@@ -46,6 +48,30 @@ impl WasiView for State {
 }
 
 impl State {
+    /// Adds the uses of grants that are not the session's to see.
+    pub(crate) fn own_uses(&self, grants: &Grants, uses: &mut Vec<Use>) {
+        let mut add = |capability: &str, request: &str, count| {
+            if count > 0 {
+                uses.push(Use {
+                    capability: capability.to_owned(),
+                    request: request.to_owned(),
+                    grant: format!("{capability}: real"),
+                    count,
+                    sent: 0,
+                    received: 0,
+                });
+            }
+        };
+        add("clock", "the real time", self.clock.real_readings());
+        if grants.random {
+            add(
+                "random",
+                "the operating system's randomness",
+                u64::from(self.random.was_drawn()),
+            );
+        }
+    }
+
     pub(crate) fn link_fs(linker: &mut Linker<Self>) -> wasmtime::Result<()> {
         fs::link(linker, Self::fs)
     }

@@ -10,6 +10,7 @@ use crate::cap::poll::Stuck;
 use crate::cap::printable;
 use crate::function::ValueError;
 use crate::limits::{STACK_STEP, Struck, stack_steps};
+use crate::redact::Redact;
 
 /// The longest cause that is kept, in bytes.
 const MAX_CAUSE: usize = 4 << 10;
@@ -94,6 +95,14 @@ impl Verdict {
     /// With what to do about it.
     pub(crate) fn with_help(self, help: Option<String>) -> Self {
         Self { help, ..self }
+    }
+
+    /// Without secrets in what the guest said.
+    pub(crate) fn redacted(self, redact: &Redact) -> Self {
+        Self {
+            cause: self.cause.map(|cause| redact.text(cause)),
+            ..self
+        }
     }
 
     /// A command ended with an exit code.

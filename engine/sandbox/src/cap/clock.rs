@@ -1,7 +1,8 @@
 //! `wasi:clocks`: a virtual time that starts at the same instant on every run, moves a tick with every reading and jumps
-//! when a guest sleeps (`poll`). Not here: the host's clock, which no step sees.
+//! when a guest sleeps (`poll`). A step that was granted the real time gets the host's. Not here: waiting.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant, SystemTime};
 
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 use wasmtime_wasi_io::poll::{DynPollable, Pollable, subscribe};
@@ -29,6 +30,13 @@ pub(crate) struct ClockCtx {
     timers: HashMap<u32, u64>,
     /// Hears readings.
     pub(crate) trace: Tracer,
+    /// Where the step was granted the real time.
+    real: Option<Real>,
+}
+
+struct Real {
+    began: Instant,
+    readings: u64,
 }
 
 /// A borrow of the state with the resource table.
@@ -48,23 +56,41 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 }
 
 impl ClockCtx {
-    pub(crate) fn new(base: u64) -> Self {
+    pub(crate) fn new(base: u64, real: bool) -> Self {
+        let began = Instant::now();
         Self {
             base,
             now: MONOTONIC_START,
             timers: HashMap::new(),
             trace: Tracer::default(),
+            real: real.then_some(Real { began, readings: 0 }),
         }
     }
 
     /// The time, without a reading's tick.
     pub(crate) fn now(&self) -> u64 {
-        self.now
+        match &self.real {
+            Some(real) => MONOTONIC_START.saturating_add(nanos(real.began.elapsed())),
+            None => self.now,
+        }
+    }
+
+    /// Whether the time is the host's.
+    pub(crate) fn is_real(&self) -> bool {
+        self.real.is_some()
+    }
+
+    /// How often the real time was read.
+    pub(crate) fn real_readings(&self) -> u64 {
+        self.real.as_ref().map_or(0, |real| real.readings)
     }
 
     /// Moves the time by a tick: it was looked at.
     pub(crate) fn tick(&mut self) {
-        self.now = self.now.saturating_add(TICK);
+        match &mut self.real {
+            Some(real) => real.readings += 1,
+            None => self.now = self.now.saturating_add(TICK),
+        }
     }
 
     /// Moves the time to `instant`, never back.
@@ -102,10 +128,27 @@ impl ClockView<'_> {
     }
 }
 
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The host's wall clock. A machine that believes to be before 1970 is there at its beginning.
+fn host_time() -> wall_clock::Datetime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let since = since.unwrap_or_default();
+    wall_clock::Datetime {
+        seconds: since.as_secs(),
+        nanoseconds: since.subsec_nanos(),
+    }
+}
+
 impl wall_clock::Host for ClockView<'_> {
     fn now(&mut self) -> wasmtime::Result<wall_clock::Datetime> {
-        let elapsed = self.ctx.now - MONOTONIC_START;
+        let elapsed = self.ctx.now() - MONOTONIC_START;
         self.ctx.tick();
+        if self.ctx.is_real() {
+            return Ok(host_time());
+        }
         self.ctx
             .trace
             .call(|| format!("wall-clock now: {elapsed} ns after the start"));
@@ -126,7 +169,7 @@ impl wall_clock::Host for ClockView<'_> {
 
 impl monotonic_clock::Host for ClockView<'_> {
     fn now(&mut self) -> wasmtime::Result<u64> {
-        let now = self.ctx.now;
+        let now = self.ctx.now();
         self.ctx.tick();
         self.ctx.trace.call(|| format!("monotonic-clock now: {now}"));
         Ok(now)
@@ -141,7 +184,7 @@ impl monotonic_clock::Host for ClockView<'_> {
     }
 
     fn subscribe_duration(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
-        self.timer(self.ctx.now.saturating_add(when))
+        self.timer(self.ctx.now().saturating_add(when))
     }
 }
 
@@ -153,7 +196,7 @@ mod tests {
     // Both clocks show one time, so a program that compares them is not surprised.
     #[test]
     fn the_clocks_start_at_constants_and_move_together() {
-        let (mut ctx, mut table) = (ClockCtx::new(946_684_800), ResourceTable::new());
+        let (mut ctx, mut table) = (ClockCtx::new(946_684_800, false), ResourceTable::new());
         let mut view = ClockView {
             ctx: &mut ctx,
             table: &mut table,
@@ -168,7 +211,7 @@ mod tests {
     // A guest that asks for the far end of time gets it, not an overflow.
     #[test]
     fn a_duration_that_does_not_fit_ends_at_the_last_instant() {
-        let (mut ctx, mut table) = (ClockCtx::new(u64::MAX), ResourceTable::new());
+        let (mut ctx, mut table) = (ClockCtx::new(u64::MAX, false), ResourceTable::new());
         let mut view = ClockView {
             ctx: &mut ctx,
             table: &mut table,
@@ -177,5 +220,22 @@ mod tests {
         assert_eq!(view.ctx.deadline(pollable.rep()), Some(u64::MAX));
         view.ctx.advance_to(u64::MAX);
         assert_eq!(wall_clock::Host::now(&mut view).unwrap().seconds, u64::MAX);
+    }
+
+    // The real time is the host's: the base of a pure step has no say, and readings are counted as uses.
+    #[test]
+    fn the_real_time_is_the_hosts() {
+        let (mut ctx, mut table) = (ClockCtx::new(0, true), ResourceTable::new());
+        let mut view = ClockView {
+            ctx: &mut ctx,
+            table: &mut table,
+        };
+        let before = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        assert!(wall_clock::Host::now(&mut view).unwrap().seconds >= before.as_secs());
+        let first = monotonic_clock::Host::now(&mut view).unwrap();
+        view.ctx.advance_to(u64::MAX);
+        let second = monotonic_clock::Host::now(&mut view).unwrap();
+        assert!(second >= first && second < u64::MAX / 2, "{first} {second}");
+        assert_eq!(view.ctx.real_readings(), 3);
     }
 }

@@ -45,11 +45,14 @@ impl log::Host for LogView<'_> {
         };
         let fields = fields.into_iter().take(MAX_FIELDS);
         let fields = fields
-            .map(|field| (cut(field.name, MAX_FIELD_NAME), cut(field.value, MAX_FIELD_VALUE)))
+            .map(|field| {
+                let name = cut(self.ctx.redacted(field.name), MAX_FIELD_NAME);
+                (name, cut(self.ctx.redacted(field.value), MAX_FIELD_VALUE))
+            })
             .collect();
         self.ctx.log(LogLine {
             level,
-            message: cut(message, MAX_MESSAGE),
+            message: cut(self.ctx.redacted(message), MAX_MESSAGE),
             fields,
         })
     }

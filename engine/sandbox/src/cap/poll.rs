@@ -111,7 +111,8 @@ impl PollView<'_> {
 
     /// Nothing is ready: lets time pass until something is.
     async fn pass_time(&mut self, waiting: &Waiting) -> wasmtime::Result<Vec<u32>> {
-        if self.ctx.outside && !waiting.others.is_empty() {
+        let outside = self.ctx.outside && !waiting.others.is_empty();
+        if outside || (self.clock.is_real() && waiting.earliest().is_some()) {
             return self.really_wait(waiting).await;
         }
         match waiting.earliest() {
@@ -129,7 +130,13 @@ impl PollView<'_> {
         let left = waiting
             .earliest()
             .map(|deadline| std::time::Duration::from_nanos(deadline.saturating_sub(start)));
-        let answer = self.table.poll(waiting.handles());
+        let table = &mut *self.table;
+        let answer = async {
+            if waiting.others.is_empty() {
+                std::future::pending().await
+            }
+            table.poll(waiting.handles()).await
+        };
         let ready = match left {
             Some(left) => tokio::time::timeout(left, answer).await.ok().transpose()?,
             None => Some(answer.await?),
@@ -233,7 +240,7 @@ mod tests {
         fn new() -> Self {
             Self {
                 ctx: PollCtx::default(),
-                clock: ClockCtx::new(0),
+                clock: ClockCtx::new(0, false),
                 table: ResourceTable::new(),
             }
         }
@@ -339,6 +346,18 @@ mod tests {
         let later = world.timer(DAY);
         let list = vec![Resource::new_borrow(outside), Resource::new_borrow(later)];
         assert_eq!(world.view().poll(list).await.unwrap(), [0]);
+    }
+
+    // Where the time is real, a sleep is one.
+    #[tokio::test]
+    async fn a_sleep_in_real_time_takes_it() {
+        let mut world = World::new();
+        world.clock = ClockCtx::new(0, true);
+        let start = Instant::now();
+        let timer = world.timer(20_000_000);
+        let list = vec![Resource::new_borrow(timer)];
+        assert_eq!(world.view().poll(list).await.unwrap(), [0]);
+        assert!(start.elapsed() >= std::time::Duration::from_millis(20));
     }
 
     // What was dropped leaves nothing behind, so a number that is used again is not taken for a timer.

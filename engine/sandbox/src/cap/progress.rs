@@ -40,7 +40,7 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 
 impl progress::Host for ProgressView<'_> {
     fn update(&mut self, task: String, done: u64, total: Option<u64>) -> wasmtime::Result<()> {
-        let task = cut(task, MAX_TASK);
+        let task = cut(self.said.redacted(task), MAX_TASK);
         if self.ctx.tasks.contains(&task) || self.ctx.tasks.len() < MAX_TASKS {
             self.said.sink().progress(&task, done, total);
             self.ctx.tasks.insert(task);
@@ -49,7 +49,7 @@ impl progress::Host for ProgressView<'_> {
     }
 
     fn finish(&mut self, task: String) -> wasmtime::Result<()> {
-        let task = cut(task, MAX_TASK);
+        let task = cut(self.said.redacted(task), MAX_TASK);
         if self.ctx.tasks.remove(&task) {
             self.said.sink().progress_finished(&task);
         }

@@ -1,5 +1,5 @@
-//! Randomness: BLAKE3 streams keyed by the step's static key, so the same on every run and different between steps. Not
-//! here: the operating system's random source, which no step has.
+//! Randomness: BLAKE3 streams keyed by a seed. A pure step's is its static key, so they are the same on every run and
+//! different between steps; a step that sees the world gets a fresh one from the operating system. Not here: which.
 
 use wasmtime::component::{HasData, Linker};
 
@@ -67,6 +67,11 @@ impl RandomCtx {
             secure: None,
             insecure: None,
         }
+    }
+
+    /// Whether the guest took any.
+    pub(crate) fn was_drawn(&self) -> bool {
+        self.secure.is_some() || self.insecure.is_some()
     }
 
     fn secure(&mut self) -> &mut blake3::OutputReader {

@@ -35,14 +35,16 @@ pub(crate) fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     report::add_to_linker::<State, Report>(linker, State::report)
 }
 
-/// Bounds texts and counts what is left of them.
-#[derive(Default)]
-struct Bounded(usize);
+/// Bounds texts, takes secrets out of them and counts what is left of them.
+struct Bounded<'a> {
+    said: &'a Said,
+    size: usize,
+}
 
-impl Bounded {
+impl Bounded<'_> {
     fn text(&mut self, text: String, limit: usize) -> String {
-        let text = cut(text, limit);
-        self.0 += text.len();
+        let text = cut(self.said.redacted(text), limit);
+        self.size += text.len();
         text
     }
 
@@ -67,15 +69,22 @@ fn severity(severity: report::Severity) -> ReportSeverity {
     }
 }
 
-impl ReportView<'_> {
-    fn keep(&self, item: Item, bounded: &Bounded) -> wasmtime::Result<()> {
-        self.ctx.report(item, bounded.0 + std::mem::size_of::<Item>())
+impl<'a> ReportView<'a> {
+    fn bounded(&self) -> Bounded<'a> {
+        Bounded {
+            said: self.ctx,
+            size: 0,
+        }
+    }
+
+    fn keep(&self, item: Item, bounded: &Bounded<'_>) -> wasmtime::Result<()> {
+        self.ctx.report(item, bounded.size + std::mem::size_of::<Item>())
     }
 }
 
 impl report::Host for ReportView<'_> {
     fn add_test_case(&mut self, test: report::TestCase) -> wasmtime::Result<()> {
-        let mut bounded = Bounded::default();
+        let mut bounded = self.bounded();
         let outcome = match test.outcome {
             report::TestOutcome::Passed => TestOutcome::Passed,
             report::TestOutcome::Failed(text) => TestOutcome::Failed(bounded.text(text, MAX_TEXT)),
@@ -93,7 +102,7 @@ impl report::Host for ReportView<'_> {
     }
 
     fn add_finding(&mut self, finding: report::Finding) -> wasmtime::Result<()> {
-        let mut bounded = Bounded::default();
+        let mut bounded = self.bounded();
         let item = Finding {
             rule: bounded.name(finding.rule),
             severity: severity(finding.severity),
@@ -105,7 +114,7 @@ impl report::Host for ReportView<'_> {
     }
 
     fn add_metric(&mut self, metric: report::Metric) -> wasmtime::Result<()> {
-        let mut bounded = Bounded::default();
+        let mut bounded = self.bounded();
         let (name, unit) = (bounded.name(metric.name), metric.unit.map(|unit| bounded.name(unit)));
         self.keep(
             Item::Metric(Metric {
@@ -118,7 +127,7 @@ impl report::Host for ReportView<'_> {
     }
 
     fn add_annotation(&mut self, annotation: report::Annotation) -> wasmtime::Result<()> {
-        let mut bounded = Bounded::default();
+        let mut bounded = self.bounded();
         let item = Annotation {
             severity: severity(annotation.severity),
             title: bounded.name(annotation.title),
@@ -129,7 +138,7 @@ impl report::Host for ReportView<'_> {
     }
 
     fn set_summary(&mut self, markdown: String) -> wasmtime::Result<()> {
-        let mut bounded = Bounded::default();
+        let mut bounded = self.bounded();
         let markdown = bounded.text(markdown, MAX_SUMMARY);
         self.keep(Item::Summary(Summary { markdown }), &bounded)
     }

@@ -9,4 +9,5 @@ mod guests;
 mod inspecting;
 mod limits;
 mod native;
+mod outside;
 mod refusals;
