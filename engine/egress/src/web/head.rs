@@ -17,6 +17,8 @@ pub(super) const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// The longest method: no registered one is longer than 18.
 const LONGEST_METHOD: usize = 32;
+/// Headers of one request: far below what the map of them can hold, which panics when it is full.
+const MOST_HEADERS: usize = 1024;
 /// The longest path and query: what servers take.
 const LONGEST_PATH: usize = 16 << 10;
 
@@ -129,6 +131,9 @@ fn path(uri: &Uri) -> Result<String, EgressError> {
 pub(super) fn scrub(parts: &mut Parts, target: &HttpTarget, record: &Record) -> Result<Option<u64>, EgressError> {
     let host = host_header(target);
     let headers = &mut parts.headers;
+    if headers.len() > MOST_HEADERS {
+        return Err(invalid("it has too many headers"));
+    }
     if headers.get_all(header::HOST).iter().any(|own| !same_host(own, target)) {
         let refusal = Refusal::never("the header `host` names another host than the URL");
         record.denied("http", &target.to_string(), &refusal);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hyper::client::conn::http1::{Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 
 use super::Outgoing;
@@ -74,6 +74,8 @@ impl Pool {
     pub(super) async fn take(&self, key: &Key) -> Option<Conn> {
         loop {
             let mut conn = self.idle().get_mut(key)?.pop()?;
+            // Lets the connection notice that the server has closed it.
+            yield_now().await;
             if !conn.sender.is_closed() && matches!(timeout(SETTLING, conn.sender.ready()).await, Ok(Ok(()))) {
                 return Some(conn);
             }

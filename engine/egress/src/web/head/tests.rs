@@ -1,6 +1,8 @@
 //! Heads of requests: what is taken for what.
 #![allow(clippy::unwrap_used)]
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn parts(method: &str, uri: &str, headers: &[(&str, &str)]) -> Parts {
@@ -119,5 +121,64 @@ fn a_header_value_has_no_line_break() {
     for value in ["a\r\nx: y", "a\nb", "a\0b"] {
         assert!(HeaderValue::from_str(value).is_err());
         assert!(HeaderValue::from_bytes(value.as_bytes()).is_err());
+    }
+}
+
+#[test]
+fn a_request_has_so_many_headers_and_no_more() {
+    let names: Vec<String> = (0..=MOST_HEADERS).map(|i| format!("x-{i}")).collect();
+    let headers: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    assert!(scrubbed(&headers[1..]).is_ok());
+    assert!(matches!(scrubbed(&headers), Err(EgressError::Invalid(_))));
+}
+
+fn any_header() -> impl Strategy<Value = (String, String)> {
+    let names = [
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "upgrade",
+        "expect",
+        "x-a",
+        "x-b",
+        "keep-alive",
+    ];
+    let values = "(example\\.com|close, x-a, host, content-length|chunked|5|[ -~]{0,8})";
+    (prop::sample::select(names.to_vec()), values).prop_map(|(name, value)| (name.to_owned(), value))
+}
+
+proptest! {
+    // Whatever a guest says: refused, or one request to the host that was decided over, in the form that is sent.
+    #[test]
+    fn what_is_sent_is_what_was_decided_over(
+        method in "(GET|POST|CONNECT|[A-Za-z!#]{1,8})",
+        url in "(https?|ftp)://([a-z@.:\\[\\]]{0,6})(example\\.com|127\\.1|2130706433)([:/?#\\\\@.%a-z0-9]{0,12})",
+        headers in prop::collection::vec(any_header(), 0..6),
+    ) {
+        let mut request = http::Request::builder().method(method.as_str()).uri(url.as_str());
+        for (name, value) in &headers {
+            request = request.header(name.as_str(), value.as_str());
+        }
+        let Ok(request) = request.body(()) else { return Ok(()) };
+        let (mut parts, ()) = request.into_parts();
+        let record = Record::default();
+        let Ok(target) = target(&parts, &record) else { return Ok(()) };
+        let query = parts.uri.query().map(str::to_owned);
+        let Ok(declared) = scrub(&mut parts, &target, &record) else { return Ok(()) };
+        prop_assert!(parts.uri.authority().is_none() && parts.uri.scheme().is_none());
+        prop_assert_eq!(parts.uri.path(), &target.path);
+        prop_assert_eq!(parts.uri.query().map(str::to_owned), query);
+        prop_assert!(target.path.starts_with('/'));
+        prop_assert!(!url.contains('@') || url.find('@') > url.find(['/', '?', '#']).map(|at| at + 2));
+        let hosts: Vec<_> = parts.headers.get_all("host").iter().collect();
+        prop_assert_eq!(hosts.len(), 1);
+        prop_assert!(same_host(hosts[0], &target));
+        for name in DROPPED.iter().chain(&REFUSED).chain(&["content-length"]) {
+            prop_assert!(!parts.headers.contains_key(*name), "{}", name);
+        }
+        let told = headers.iter().filter(|(name, _)| name == "content-length").count();
+        prop_assert_eq!(told, usize::from(declared.is_some()));
     }
 }
