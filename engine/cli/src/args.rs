@@ -64,6 +64,12 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Say what a component exports, imports and asks for
     Inspect(InspectArgs),
+    /// Write down which components the pipeline runs and what they may do
+    Lock(LockArgs),
+    /// Add a step for a component
+    Add(AddArgs),
+    /// Take over new digests of components into the lock
+    Update(UpdateArgs),
     /// Check the pipeline file and report all that is wrong
     Validate(SelectArgs),
     /// Write a first airtight.yaml
@@ -98,6 +104,15 @@ pub(crate) struct SelectArgs {
     /// Run only this step and what it needs (may be given several times)
     #[arg(long = "only", value_name = "STEP")]
     pub(crate) only: Vec<String>,
+    /// Refuse to go on without a lock that lists all of the pipeline
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Take this lock, of a trusted revision, instead of the one beside the pipeline, and refuse all that it does not list
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lock_from: Option<PathBuf>,
+    /// Refuse what goes beyond this policy (may be given several times, and adds to /etc/airtight/policy.yaml)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
 }
 
 /// Arguments of `run`.
@@ -284,6 +299,46 @@ pub(crate) struct InspectArgs {
     /// Print it as JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+}
+
+/// How a lock that widens is accepted.
+#[derive(Debug, Args)]
+pub(crate) struct AcceptArgs {
+    /// Accept what widens: after a question on a terminal, or by the digest that the refusal printed
+    #[arg(long, value_name = "DIGEST", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) accept: Option<String>,
+}
+
+/// Arguments of `lock`.
+#[derive(Debug, Args)]
+pub(crate) struct LockArgs {
+    #[command(flatten)]
+    pub(crate) accept: AcceptArgs,
+}
+
+/// Arguments of `add`.
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    /// A .wasm file in the pipeline's folder, or a standard component such as std/archive
+    pub(crate) uses: String,
+    /// The step's name [default: the component's]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) step: Option<String>,
+    /// Refuse every other binary at that path until `airtight update`
+    #[arg(long)]
+    pub(crate) pin: bool,
+    #[command(flatten)]
+    pub(crate) accept: AcceptArgs,
+}
+
+/// Arguments of `update`.
+#[derive(Debug, Args)]
+pub(crate) struct UpdateArgs {
+    /// Steps whose components are taken over [default: all]
+    #[arg(value_name = "STEP")]
+    pub(crate) steps: Vec<String>,
+    #[command(flatten)]
+    pub(crate) accept: AcceptArgs,
 }
 
 /// Arguments of `init`.

@@ -1,11 +1,13 @@
 //! The commands: one module each, and what they share. Not here: the arguments' types (`args`).
 
+mod add;
 mod artifact;
 mod cache;
 mod explain;
 mod graph;
 mod init;
 mod inspect;
+mod lock;
 mod plan;
 mod query;
 pub(crate) mod run;
@@ -85,6 +87,9 @@ pub(crate) fn dispatch(command: Command, settings: Settings) -> Result<(), Failu
         Command::Query(command) => query::query(&context, &command),
         Command::Verify(args) => verify::verify(&context, &args),
         Command::Inspect(args) => inspect::inspect(&context, &args),
+        Command::Lock(args) => lock::lock(&context, &args),
+        Command::Add(args) => add::add(&context, &args),
+        Command::Update(args) => lock::update(&context, &args),
         Command::Validate(args) => validate::validate(&context, &args),
         Command::Init(args) => init::init(&context, &args),
         Command::Schema(args) => schema::schema(&context, &args),

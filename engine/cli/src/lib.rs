@@ -1,6 +1,7 @@
 //! The command line: settings, commands, displays, exit codes. The only crate that prints, exits, and knows the
 //! environment and the user's folders. Not here: what a pipeline, a store, a sandbox or a scheduler does.
 
+mod accepted;
 mod args;
 mod catalog;
 mod commands;

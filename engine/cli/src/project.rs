@@ -9,6 +9,7 @@ use airtight_pipeline::{Checked, InputValue, PlanRequest};
 use airtight_store::IngestRequest;
 use serde_json::Value as Json;
 
+use crate::accepted;
 use crate::args::SelectArgs;
 use crate::catalog::FileCatalog;
 use crate::commands::Context;
@@ -76,10 +77,12 @@ impl Project {
     /// Makes the plan for what was selected. What is wrong has been printed if this fails.
     pub(crate) fn plan(&self, context: &Context, select: &SelectArgs) -> Result<Plan, Failure> {
         let request = request(&context.settings.folder, select)?;
-        airtight_pipeline::plan(&self.checked, &request).map_err(|found| {
+        let mut plan = airtight_pipeline::plan(&self.checked, &request).map_err(|found| {
             self.report(&found);
             Failure::reported(ErrorClass::Pipeline)
-        })
+        })?;
+        accepted::hold(context, self, select, &mut plan)?;
+        Ok(plan)
     }
 
     /// Prints diagnostics that point into the pipeline's files.
@@ -95,6 +98,17 @@ impl Project {
         let before = file.text.bytes().take(span.start as usize);
         let line = before.filter(|byte| *byte == b'\n').count() + 1;
         format!("{}:{line}", file.name)
+    }
+
+    /// Prints diagnostics that point into the pipeline's files and into others, which come after them.
+    pub(crate) fn report_with(&self, found: &[Diagnostic], others: &[SourceFile]) {
+        let files: Vec<SourceFile> = self.files.iter().chain(others).cloned().collect();
+        output::note(&diagnostics::render(found, &files, self.color));
+    }
+
+    /// The position of the first file that is none of the pipeline's.
+    pub(crate) fn next_file(&self) -> u32 {
+        u32::try_from(self.files.len()).expect("a pipeline has few files")
     }
 
     /// The files that make up the pipeline.
@@ -150,7 +164,7 @@ fn unreadable(what: &str, path: &Path, error: &std::io::Error) -> Failure {
     }
 }
 
-fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
+pub(crate) fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
     let bytes = std::fs::read(path).map_err(|error| unreadable(what, path, &error))?;
     if bytes.len() > airtight_pipeline::MAX_FILE_BYTES {
         let most = airtight_pipeline::MAX_FILE_BYTES >> 20;

@@ -31,6 +31,9 @@ const VARIABLES: [&str; 8] = [
     "TERM",
 ];
 
+/// Where the machine's policy is.
+const SYSTEM_POLICY: &str = "/etc/airtight/policy.yaml";
+
 impl Environment {
     /// Reads the process's own surroundings.
     pub fn of_process() -> Self {
@@ -81,6 +84,8 @@ pub(crate) struct Settings {
     pub(crate) terminal: bool,
     /// How much to say.
     pub(crate) verbose: u8,
+    /// The machine's policy, if it has one. Nothing that a user can say takes it away.
+    pub(crate) policy: Option<PathBuf>,
 }
 
 impl Settings {
@@ -124,6 +129,7 @@ impl Settings {
             color_stdout: color(environment.stdout_is_terminal),
             terminal: environment.stderr_is_terminal && !dumb,
             verbose: global.verbose,
+            policy: Some(PathBuf::from(SYSTEM_POLICY)).filter(|file| file.symlink_metadata().is_ok()),
         }
     }
 

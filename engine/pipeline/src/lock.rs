@@ -7,7 +7,7 @@ mod compare;
 mod read;
 mod write;
 
-use airtight_model::component::ComponentSummary;
+use airtight_model::component::{ComponentSummary, ResolvedComponent};
 use airtight_model::grant::Grants;
 use airtight_model::plan::SecretSource;
 use airtight_model::{BlobDigest, Diagnostic, Span};
@@ -138,6 +138,20 @@ impl Lock {
         lock
     }
 
+    /// Puts a component in, or another binary in its place.
+    pub fn put(&mut self, uses: &str, component: &ResolvedComponent, pinned: bool) {
+        let earlier = self.component(uses).is_some_and(|known| known.pinned);
+        self.components.retain(|known| known.uses != uses);
+        self.components.push(LockedComponent {
+            uses: uses.to_owned(),
+            digest: component.digest,
+            pinned: pinned || earlier,
+            imports: imports_of(&component.summary),
+            place: Place::default(),
+        });
+        self.sort();
+    }
+
     fn sort(&mut self) {
         self.components.sort_by(|a, b| a.uses.cmp(&b.uses));
         self.secrets.sort_by(|a, b| a.name.cmp(&b.name));
@@ -157,6 +171,14 @@ impl Lock {
     /// The secret with that name.
     pub fn secret(&self, name: &str) -> Option<&LockedSecret> {
         self.secrets.iter().find(|secret| secret.name == name)
+    }
+}
+
+impl Checked {
+    /// The names, as a lock has them, of what the named steps run.
+    pub fn uses_of<'a>(&'a self, steps: &'a [String]) -> impl Iterator<Item = String> + 'a {
+        let named = |step: &&CheckedStep| steps.contains(&step.decl.name.text);
+        self.steps.iter().filter(named).map(|step| uses(self, step))
     }
 }
 

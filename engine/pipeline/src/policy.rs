@@ -7,11 +7,12 @@ mod read;
 
 use airtight_model::grant::{Grants, HttpGrant, NetGrant, Origin};
 use airtight_model::plan::{Plan, PlannedSecret, PlannedStep, SecretSource};
-use airtight_model::step::{Limits, NetLimits};
+use airtight_model::step::Limits;
 use airtight_model::{Diagnostic, Span};
 
 use crate::check::{Checked, CheckedStep, Uses, secrets_of};
 use crate::codes;
+use crate::limits::{set, value};
 use crate::lock;
 use crate::nearest::quoted;
 
@@ -279,115 +280,6 @@ fn within_net(most: &NetGrant, grant: &NetGrant) -> bool {
         grant.login = None;
     }
     most.covers(&grant)
-}
-
-/// The names of limits that a policy may have, those of the network with `net.`.
-const LIMITS: [&str; 21] = [
-    "memory",
-    "time",
-    "output",
-    "files",
-    "log",
-    "handles",
-    "fuel",
-    "tables",
-    "stack",
-    "name",
-    "call",
-    "random",
-    "component",
-    "compile",
-    "net.requests",
-    "net.connections",
-    "net.lookups",
-    "net.headers",
-    "net.body",
-    "net.total",
-    "net.time",
-];
-
-/// A limit by its name; none where there is no bound.
-fn value(limits: &Limits, name: &str) -> Option<u64> {
-    let Limits {
-        memory,
-        time_ms,
-        output,
-        files,
-        log,
-        handles,
-        fuel,
-        tables,
-        stack,
-        name: length,
-        call,
-        random,
-        component,
-        compile_ms,
-        net,
-    } = *limits;
-    let NetLimits {
-        requests,
-        connections,
-        lookups,
-        headers,
-        body,
-        total,
-        time_ms: net_ms,
-    } = net;
-    match name {
-        "memory" => Some(memory),
-        "time" => time_ms,
-        "output" => Some(output),
-        "files" => Some(files),
-        "log" => Some(log),
-        "handles" => Some(handles.into()),
-        "fuel" => fuel,
-        "tables" => Some(tables),
-        "stack" => Some(stack),
-        "name" => Some(length.into()),
-        "call" => Some(call),
-        "random" => Some(random),
-        "component" => Some(component),
-        "compile" => Some(compile_ms),
-        "net.requests" => Some(requests),
-        "net.connections" => Some(connections.into()),
-        "net.lookups" => Some(lookups.into()),
-        "net.headers" => Some(headers),
-        "net.body" => Some(body),
-        "net.total" => Some(total),
-        "net.time" => Some(net_ms),
-        _ => None,
-    }
-}
-
-fn set(limits: &mut Limits, name: &str, most: u64) {
-    // A maximum is below what the limit was, so it fits where that fitted.
-    let small = u32::try_from(most).unwrap_or(u32::MAX);
-    let net = &mut limits.net;
-    match name {
-        "memory" => limits.memory = most,
-        "time" => limits.time_ms = Some(most),
-        "output" => limits.output = most,
-        "files" => limits.files = most,
-        "log" => limits.log = most,
-        "handles" => limits.handles = small,
-        "fuel" => limits.fuel = Some(most),
-        "tables" => limits.tables = most,
-        "stack" => limits.stack = most,
-        "name" => limits.name = small,
-        "call" => limits.call = most,
-        "random" => limits.random = most,
-        "component" => limits.component = most,
-        "compile" => limits.compile_ms = most,
-        "net.requests" => net.requests = most,
-        "net.connections" => net.connections = small,
-        "net.lookups" => net.lookups = small,
-        "net.headers" => net.headers = most,
-        "net.body" => net.body = most,
-        "net.total" => net.total = most,
-        "net.time" => net.time_ms = most,
-        _ => {}
-    }
 }
 
 #[cfg(test)]

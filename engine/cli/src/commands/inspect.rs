@@ -17,30 +17,26 @@ use crate::settings::shown;
 /// Prints a component's interface.
 pub(crate) fn inspect(context: &Context, args: &InspectArgs) -> Result<(), Failure> {
     let (folder, named) = place(&context.settings.folder, &args.component)?;
-    let component = context
-        .catalog_at(&folder)?
-        .resolve(&named, "")
-        .map_err(|error| match error {
-            CatalogError::NotFound { message, nearest } => {
-                let failure = Failure::user("C0001", message);
-                match nearest.first() {
-                    Some(nearest) => failure.help(format!("did you mean `{nearest}`?")),
-                    None => failure,
-                }
-            }
-            CatalogError::Unusable { message, help } => {
-                let failure = Failure::pipeline("C0002", message);
-                match help {
-                    Some(help) => failure.help(help),
-                    None => failure,
-                }
-            }
-        })?;
+    let component = context.catalog_at(&folder)?.resolve(&named, "").map_err(failure)?;
     let text = match args.format {
         Format::Json => format!("{}\n", as_json(&component)),
         Format::Text => as_text(&args.component, &component, Paint(context.settings.color_stdout)),
     };
     output::data(text.as_bytes()).map_err(Failure::closed_output)
+}
+
+/// Why a component that an argument names cannot be looked at.
+pub(super) fn failure(error: CatalogError) -> Failure {
+    match error {
+        CatalogError::NotFound { message, nearest } => {
+            let failure = Failure::user("C0001", message);
+            match nearest.first() {
+                Some(nearest) => failure.help(format!("did you mean `{nearest}`?")),
+                None => failure,
+            }
+        }
+        CatalogError::Unusable { message, help } => Failure::pipeline("C0002", message).help_or_not(help),
+    }
 }
 
 /// The folder that a component is looked for in, and what `uses:` would say of it there.

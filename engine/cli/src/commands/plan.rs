@@ -2,7 +2,7 @@
 //! forms (`graph`).
 
 use airtight_model::plan::{PlannedCall, PlannedStep, PlannedUses, Template, TextPart, TreeRef};
-use airtight_model::{Limits, Plan};
+use airtight_model::{Grants, Limits, Plan};
 use serde_json::{Value as Json, json};
 
 use crate::args::{Format, PlanArgs};
@@ -119,7 +119,11 @@ fn as_text(plan: &Plan, paint: Paint, verbose: u8) -> String {
             );
         }
         for output in &step.outputs {
-            detail("makes", &format!("{} at {}", output.name, output.path));
+            let pin = output.pin.map_or(String::new(), |pin| format!(", {pin}"));
+            detail("makes", &format!("{} at {}{pin}", output.name, output.path));
+        }
+        for grant in granted(&step.grants) {
+            detail("may", &grant);
         }
         let names = |ids: &[airtight_model::StepId]| {
             ids.iter()
@@ -147,22 +151,27 @@ fn as_text(plan: &Plan, paint: Paint, verbose: u8) -> String {
     lines.join("\n") + "\n"
 }
 
+/// Each item that a step is granted, as the pipeline file would say it.
+fn granted(grants: &Grants) -> Vec<String> {
+    let all = Grants::default().widenings(grants);
+    all.iter().map(ToString::to_string).collect()
+}
+
 fn limits(limits: &Limits) -> String {
-    let Limits {
-        memory,
-        time_ms,
-        output,
-        files,
-        log,
-        handles,
-        fuel,
-        ..
-    } = limits;
-    let time = time_ms.map_or("none".to_owned(), |ms| format!("{} s", ms / 1000));
-    let fuel = fuel.map_or("none".to_owned(), |fuel| fuel.to_string());
-    let mib = |bytes: &u64| format!("{} MiB", bytes >> 20);
-    let (memory, output, log) = (mib(memory), mib(output), mib(log));
-    format!("memory {memory}, time {time}, output {output}, files {files}, log {log}, handles {handles}, fuel {fuel}")
+    let named = airtight_pipeline::limit_texts(limits);
+    let texts: Vec<String> = named.iter().map(|(name, text)| format!("{name} {text}")).collect();
+    texts.join(", ")
+}
+
+fn grants_json(grants: &Grants) -> Json {
+    let texts = |items: Vec<String>| Json::from(items);
+    json!({
+        "http": texts(grants.http.iter().map(ToString::to_string).collect()),
+        "net": texts(grants.net.iter().map(ToString::to_string).collect()),
+        "secrets": texts(grants.secrets.iter().map(ToString::to_string).collect()),
+        "clock": grants.clock,
+        "random": grants.random,
+    })
 }
 
 fn as_json(plan: &Plan) -> Json {
@@ -188,6 +197,11 @@ fn as_json(plan: &Plan) -> Json {
                 "writable": mount.writable,
             })).collect::<Vec<_>>(),
             "outputs": step.outputs.iter().map(|output| (output.name.clone(), output.path.clone().into()))
+                .collect::<serde_json::Map<_, _>>(),
+            "pins": step.outputs.iter().filter_map(|output| Some((output.name.clone(), output.pin?.to_string().into())))
+                .collect::<serde_json::Map<_, _>>(),
+            "grants": grants_json(&step.grants),
+            "limits": airtight_pipeline::limit_texts(&step.limits).into_iter().map(|(name, text)| (name.to_owned(), text.into()))
                 .collect::<serde_json::Map<_, _>>(),
             "needs": names(&step.needs),
             "after": names(&step.after),

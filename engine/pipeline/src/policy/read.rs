@@ -2,8 +2,9 @@
 
 use airtight_model::{Diagnostic, Span};
 
-use super::{Components, Hosts, LIMITS, MAX_POLICY_BYTES, Maximum, Policy, SecretRule, Secrets, value};
+use super::{Components, Hosts, MAX_POLICY_BYTES, Maximum, Policy, SecretRule, Secrets};
 use crate::codes;
+use crate::limits::{LIMITS, value};
 use crate::lower::Lower;
 use crate::node::{Entry, Kind, Name, Node};
 use crate::syntax;

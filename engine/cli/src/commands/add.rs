@@ -1,0 +1,145 @@
+//! `airtight add`: a step for a component, put into the pipeline file with what the component takes as comments, and the
+//! component into the lock. Not here: editing the text (the pipeline).
+
+use airtight_model::component::{Catalog, ComponentSummary, FunctionSignature, WitType};
+use airtight_pipeline::lock::{self, Lock};
+use airtight_pipeline::{EditError, add_step};
+
+use crate::accepted;
+use crate::args::AddArgs;
+use crate::commands::lock::{accept, replace, write};
+use crate::commands::{Context, inspect};
+use crate::failure::Failure;
+use crate::output;
+use crate::project::{Project, read_text};
+use crate::settings::shown;
+
+/// Adds a step.
+pub(crate) fn add(context: &Context, args: &AddArgs) -> Result<(), Failure> {
+    let project = context.project()?;
+    let uses = named(context, &project, &args.uses)?;
+    let component = context
+        .catalog_at(&project.root)?
+        .resolve(&uses, "")
+        .map_err(inspect::failure)?;
+    let name = args.step.clone().unwrap_or_else(|| step_name(&uses));
+    let lines = skeleton(&name, &uses, &component.summary);
+    let text = read_text(&project.file, "pipeline file")?;
+    let edited = add_step(&text, &name, &lines).map_err(|error| cannot(&project, &error, &lines))?;
+    let before = accepted::local_lock(&project)?;
+    let accepted = before.clone().unwrap_or_default();
+    let mut now = accepted.clone();
+    if !uses.starts_with("std/") {
+        now.put(&uses, &component, args.pin);
+    }
+    accept(
+        &accepted::lock_file(&project),
+        &lock::changes(&accepted, &now),
+        &args.accept,
+    )?;
+    replace(&project.file, &edited)?;
+    output::note(&format!("added the step `{name}` to {}", shown(&project.file)));
+    if now == Lock::default() && before.is_none() {
+        return Ok(());
+    }
+    write(&project, before.as_ref(), &now)
+}
+
+/// What `uses:` says of a component: `std/NAME`, or its path from the pipeline's folder.
+fn named(context: &Context, project: &Project, component: &str) -> Result<String, Failure> {
+    if component.starts_with("std/") {
+        return Ok(component.to_owned());
+    }
+    let missing = |error: std::io::Error| {
+        Failure::user("C0001", format!("cannot read the component `{component}`: {error}"))
+            .help("name a `.wasm` file in the pipeline's folder, or a standard component such as `std/archive`")
+    };
+    let path = context
+        .settings
+        .folder
+        .join(component)
+        .canonicalize()
+        .map_err(missing)?;
+    let inside = path.strip_prefix(&project.root).ok().and_then(|path| path.to_str());
+    inside.map(|path| format!("./{path}")).ok_or_else(|| {
+        let message = format!("{} is not in the pipeline's folder", shown(&path));
+        Failure::user("C0001", message).help(format!("copy it below {}", shown(&project.root)))
+    })
+}
+
+/// A name of a step that a component's name gives.
+fn step_name(uses: &str) -> String {
+    let last = uses.rsplit('/').next().unwrap_or(uses).trim_end_matches(".wasm");
+    let name: String = last
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' })
+        .take(64)
+        .collect();
+    match name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        true => name,
+        false => format!("step-{name}").chars().take(64).collect(),
+    }
+}
+
+fn skeleton(name: &str, uses: &str, summary: &ComponentSummary) -> Vec<String> {
+    let mut lines = vec![format!("{name}:"), format!("  uses: {}", quoted(uses))];
+    let call = |function: &FunctionSignature, lines: &mut Vec<String>| {
+        if function.function.name != "run" {
+            lines.push(format!("  # function: {}", function.function.name));
+        }
+        if !function.parameters.is_empty() {
+            lines.push("  # with:".to_owned());
+        }
+        for parameter in &function.parameters {
+            let may = if matches!(parameter.ty, WitType::Option(_)) {
+                "  (may be left out)"
+            } else {
+                ""
+            };
+            lines.push(format!("  #   {}: {}{may}", parameter.name, parameter.ty));
+        }
+    };
+    summary.functions.iter().for_each(|function| call(function, &mut lines));
+    if summary.command {
+        lines.push("  # args: [ ]".to_owned());
+    }
+    lines.push("  # mounts: { /src: SOURCE }".to_owned());
+    lines.push("  # outputs: { NAME: /out/NAME }".to_owned());
+    let imports = |prefix: &str| summary.imports.iter().any(|import| import.starts_with(prefix));
+    if imports("wasi:http/") {
+        lines.push("  # grants: { http: [ \"https://HOST\" ] }".to_owned());
+    }
+    if imports("wasi:sockets/") {
+        lines.push("  # grants: { net: [ \"tcp://HOST:PORT\" ] }".to_owned());
+    }
+    // Names come from the component, which is a stranger's: nothing of it may end a comment.
+    lines
+        .into_iter()
+        .map(|line| {
+            line.chars()
+                .filter(|c| !c.is_control() && *c != '\u{2028}' && *c != '\u{2029}')
+                .collect()
+        })
+        .collect()
+}
+
+/// A path as YAML takes it.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "./_-".contains(c);
+    match text.chars().all(plain) {
+        true => text.to_owned(),
+        false => serde_json::Value::from(text).to_string(),
+    }
+}
+
+fn cannot(project: &Project, error: &EditError, lines: &[String]) -> Failure {
+    let file = shown(&project.file);
+    match error {
+        EditError::Taken(name) => Failure::user("U0005", format!("there is a step `{name}` in {file} already"))
+            .help("give another name: `--step NAME`"),
+        EditError::NotAPipeline | EditError::Form => {
+            Failure::pipeline("U0006", format!("cannot add to {file}: {error}"))
+                .help(format!("add it yourself under `steps:`\n{}", lines.join("\n")))
+        }
+    }
+}
