@@ -240,6 +240,19 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// A name as YAML: plain where nothing else can be read from it.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let reads_otherwise = ["true", "false", "null"]
+        .iter()
+        .any(|other| text.eq_ignore_ascii_case(other));
+    if text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && text.chars().all(plain) && !reads_otherwise {
+        text.to_owned()
+    } else {
+        quoted(text)
+    }
+}
+
 fn list<T: fmt::Display>(items: &[T]) -> String {
     let items: Vec<String> = items.iter().map(ToString::to_string).collect();
     format!("[{}]", items.join(", "))
@@ -301,8 +314,9 @@ impl fmt::Display for HttpGrant {
         if let Some(ClientCertificate { certificate, key }) = &self.client {
             write!(
                 f,
-                ", client-certificate: {{ certificate: {}, key: {key} }}",
-                quoted(certificate)
+                ", client-certificate: {{ certificate: {}, key: {} }}",
+                quoted(certificate),
+                word(key)
             )?;
         }
         f.write_str(" }")
@@ -331,7 +345,7 @@ impl fmt::Display for NetGrant {
                 f,
                 ", login: {{ postgres: {{ user: {}, password: {}",
                 quoted(&login.user),
-                login.password
+                word(&login.password)
             )?;
             if let Some(database) = &login.database {
                 write!(f, ", database: {}", quoted(database))?;
@@ -380,9 +394,9 @@ impl fmt::Display for SecretGrant {
             parts.push(format!("operations: {}", list(&self.operations)));
         }
         if let Some(env) = &self.env {
-            parts.push(format!("env: {env}"));
+            parts.push(format!("env: {}", word(env)));
         }
-        write!(f, "{}: {{ {} }}", self.name, parts.join(", "))
+        write!(f, "{}: {{ {} }}", word(&self.name), parts.join(", "))
     }
 }
 

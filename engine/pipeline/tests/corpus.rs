@@ -1,5 +1,5 @@
-//! The fuzz corpora of the pipeline parser and of expressions, replayed: each ends in a plan, a value or diagnostics
-//! whose places are in the file, and never in a panic.
+//! The fuzz corpora of the pipeline parser, of expressions, locks and policies, replayed: each ends in a plan, a value or
+//! diagnostics whose places are in the file, and never in a panic.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -10,6 +10,8 @@ use std::fs;
 use std::path::Path;
 
 use airtight_model::plan::{Evaluator, Scope};
+use airtight_pipeline::lock::{Lock, changes};
+use airtight_pipeline::policy::Policy;
 use airtight_pipeline::{CelEvaluator, PlanRequest, check, parse, plan};
 use proptest::prelude::*;
 
@@ -61,6 +63,58 @@ fn the_corpus_of_expressions_never_panics() {
     }
 }
 
+fn in_the_file(found: &[airtight_model::Diagnostic], text: &str) {
+    for label in found.iter().flat_map(|diagnostic| &diagnostic.labels) {
+        let place = label.span.start as usize..label.span.end as usize;
+        assert!(text.get(place).is_some(), "{:?} {text:?}", label.span);
+    }
+}
+
+fn try_lock(text: &str) {
+    match Lock::parse(text, 0) {
+        Ok(lock) => {
+            assert_eq!(Lock::parse(&lock.to_text(), 0).as_ref(), Ok(&lock), "{text}");
+            assert_eq!(changes(&lock, &lock), [], "{text}");
+        }
+        Err(found) => in_the_file(&found, text),
+    }
+}
+
+fn try_policy(text: &str) {
+    if let Err(found) = Policy::parse(text, 0) {
+        in_the_file(&found, text);
+    }
+}
+
+// A lock comes from whoever changes the pipeline.
+#[test]
+fn the_corpus_of_locks_never_panics() {
+    let texts = corpus("lock");
+    assert!(texts.len() > 10);
+    texts.iter().for_each(|text| try_lock(text));
+}
+
+// The same for policies.
+#[test]
+fn the_corpus_of_policies_never_panics() {
+    let texts = corpus("policy");
+    assert!(texts.len() > 10);
+    texts.iter().for_each(|text| try_policy(text));
+}
+
+/// A text with a part of it replaced.
+fn damage(text: &str, at: usize, cut: usize, put: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let at = at.min(chars.len());
+    let end = (at + cut).min(chars.len());
+    chars[..at]
+        .iter()
+        .copied()
+        .chain(put.chars())
+        .chain(chars[end..].iter().copied())
+        .collect()
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -69,11 +123,16 @@ proptest! {
     fn damaged_pipelines_never_panic(which in 0usize..100, at in 0usize..3000, put in "[\\[\\]{}:,$'\"&*|>%@#\\-\n\t é0-9a-z]{0,3}", cut in 0usize..20) {
         let texts = corpus("pipeline");
         let text = &texts[which % texts.len()];
-        let chars: Vec<char> = text.chars().collect();
-        let at = at.min(chars.len());
-        let end = (at + cut).min(chars.len());
-        let damaged: String = chars[..at].iter().copied().chain(put.chars()).chain(chars[end..].iter().copied()).collect();
-        try_pipeline(&damaged);
+        try_pipeline(&damage(text, at, cut, &put));
+    }
+
+    // The same for locks and policies.
+    #[test]
+    fn damaged_locks_and_policies_never_panic(which in 0usize..100, at in 0usize..2000, put in "[\\[\\]{}:,='\"#*.\n é0-9a-z]{0,3}", cut in 0usize..20) {
+        for (target, attempt) in [("lock", try_lock as fn(&str)), ("policy", try_policy)] {
+            let texts = corpus(target);
+            attempt(&damage(&texts[which % texts.len()], at, cut, &put));
+        }
     }
 
     // Expressions made of the language's own pieces, in any order.

@@ -128,6 +128,17 @@ fn grants_do_not_pass_to_another_component() {
     assert_eq!(wider[0], "step deploy runs ./b.wasm, was ./a.wasm");
 }
 
+// Names that YAML would read as something else are written so that they come back.
+#[test]
+fn odd_names_come_back() {
+    let mut lock = Lock::parse(FULL, 0).unwrap();
+    let secret = &mut lock.steps[0].grants.secrets[0];
+    (secret.name, secret.env) = ("null".to_owned(), Some("1 a: b".to_owned()));
+    lock.steps[0].grants.http[1].client.as_mut().unwrap().key = "True".to_owned();
+    lock.components[0].uses = "./a'\\\"é\u{7f}.wasm".to_owned();
+    assert_eq!(Lock::parse(&lock.to_text(), 0).unwrap(), lock);
+}
+
 // Strict: each fault is an error with its place, and all are said at once.
 #[test]
 fn what_is_not_a_lock_is_refused() {
