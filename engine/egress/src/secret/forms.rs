@@ -73,10 +73,14 @@ fn encodings(value: &[u8], all: &mut Vec<Form>) {
         all.push(digits);
     }
     for set in [COMPONENT, SCRIPT, FORM] {
-        let upper = percent_encode(value, set).to_string();
-        let upper = if set == FORM { upper.replace("%20", "+") } else { upper };
-        all.push(text(lower_hex(&upper)));
-        all.push(text(upper));
+        let upper = Zeroizing::new(percent_encode(value, set).to_string());
+        let upper = if set == FORM {
+            text(upper.replace("%20", "+"))
+        } else {
+            Zeroizing::new(upper.as_bytes().to_vec())
+        };
+        all.push(lower_hex(&upper));
+        all.push(upper);
     }
     if let Ok(value) = std::str::from_utf8(value) {
         json_forms(value, all);
@@ -84,20 +88,20 @@ fn encodings(value: &[u8], all: &mut Vec<Form>) {
 }
 
 /// Percent-encoded text with its digits in lower case.
-fn lower_hex(upper: &str) -> String {
+fn lower_hex(upper: &[u8]) -> Form {
     let mut digits = 0;
-    let lower = |c: char| {
-        if c == '%' {
+    let lower = |byte: &u8| {
+        if *byte == b'%' {
             digits = 2;
-            return c;
+            return *byte;
         }
         if digits == 0 {
-            return c;
+            return *byte;
         }
         digits -= 1;
-        c.to_ascii_lowercase()
+        byte.to_ascii_lowercase()
     };
-    upper.chars().map(lower).collect()
+    Zeroizing::new(upper.iter().map(lower).collect())
 }
 
 /// Base64 in both alphabets, wherever in a longer text of bytes the value begins: its first byte may be the first, the

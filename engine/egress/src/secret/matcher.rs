@@ -9,6 +9,8 @@ struct Pattern {
     text: Zeroizing<Vec<u8>>,
     /// What it belongs to.
     of: usize,
+    /// The longest other one that this one begins with.
+    within: Option<usize>,
 }
 
 /// What was found at a place.
@@ -31,6 +33,20 @@ pub(super) struct Matcher {
     longest: usize,
 }
 
+/// Finds for each pattern the longest other one that it begins with.
+fn nest(patterns: &mut [Pattern]) {
+    let mut open: Vec<usize> = Vec::new();
+    for at in 0..patterns.len() {
+        while let Some(last) = open.last()
+            && !patterns[at].text.starts_with(&patterns[*last].text)
+        {
+            open.pop();
+        }
+        patterns[at].within = open.last().copied();
+        open.push(at);
+    }
+}
+
 fn pair(first: u8, second: u8) -> (usize, u64) {
     let at = usize::from(first) << 8 | usize::from(second);
     (at >> 6, 1 << (at & 63))
@@ -42,10 +58,11 @@ impl Matcher {
         let mut patterns: Vec<Pattern> = texts
             .into_iter()
             .filter(|(text, _)| !text.is_empty())
-            .map(|(text, of)| Pattern { text, of })
+            .map(|(text, of)| Pattern { text, of, within: None })
             .collect();
         patterns.sort_by(|a, b| a.text.as_slice().cmp(b.text.as_slice()));
         patterns.dedup_by(|later, first| later.text == first.text);
+        nest(&mut patterns);
         if patterns.is_empty() {
             return Self {
                 patterns,
@@ -90,34 +107,47 @@ impl Matcher {
         self.longest
     }
 
-    fn beginning(&self, text: &[u8]) -> &[Pattern] {
+    /// Where the patterns are that may begin as `text` does, by its first two bytes.
+    fn beginning(&self, text: &[u8]) -> std::ops::Range<usize> {
         let (Some(first), false) = (text.first(), self.patterns.is_empty()) else {
-            return &[];
+            return 0..0;
         };
         if let Some(second) = text.get(1) {
             let (word, bit) = pair(*first, *second);
             if self.pairs[word] & bit == 0 {
-                return &[];
+                return 0..0;
             }
         }
         let first = usize::from(*first);
-        &self.patterns[self.starts[first]..self.starts[first + 1]]
+        self.starts[first]..self.starts[first + 1]
     }
 
     /// The longest that `text` begins with.
     pub(super) fn at(&self, text: &[u8]) -> Option<Found> {
-        // Ascending: of two that both fit, the later is the longer.
-        let fits = |pattern: &&Pattern| text.starts_with(&pattern.text);
-        self.beginning(text).iter().rev().find(fits).map(|pattern| Found {
-            len: pattern.text.len(),
-            of: pattern.of,
-        })
+        let range = self.beginning(text);
+        let upto = self.patterns[range.clone()].partition_point(|pattern| pattern.text.as_slice() <= text);
+        // What `text` begins with is not after it in the order, and all in between begin with that too.
+        let mut at = range.start + upto.checked_sub(1)?;
+        loop {
+            let pattern = &self.patterns[at];
+            if text.starts_with(&pattern.text) {
+                let (len, of) = (pattern.text.len(), pattern.of);
+                return Some(Found { len, of });
+            }
+            at = pattern.within?;
+        }
     }
 
     /// Whether more bytes could make a longer one of `text`.
     pub(super) fn may_go_on(&self, text: &[u8]) -> bool {
-        let longer = |pattern: &Pattern| pattern.text.len() > text.len() && pattern.text.starts_with(text);
-        text.len() < self.longest && self.beginning(text).iter().any(longer)
+        if text.len() >= self.longest {
+            return false;
+        }
+        // Those that begin with `text` follow one another from where it would stand; the first may be `text` itself.
+        let range = self.beginning(text);
+        let from = self.patterns[range.clone()].partition_point(|pattern| pattern.text.as_slice() <= text);
+        let next = self.patterns[range].get(from);
+        next.is_some_and(|pattern| pattern.text.starts_with(text))
     }
 
     /// All that are in `text`, from left to right, none overlapping another: where each begins, and what it is.

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -154,7 +155,8 @@ impl Vault {
                 None => self.plain(name, value.as_bytes(), target)?,
             };
             if let Some(bytes) = changed {
-                let mut with = HeaderValue::from_bytes(&bytes).map_err(|_| unfit_header(name))?;
+                let mut with =
+                    HeaderValue::from_maybe_shared(Bytes::from_owner(bytes)).map_err(|_| unfit_header(name))?;
                 with.set_sensitive(true);
                 *value = with;
             }
@@ -261,7 +263,8 @@ impl Vault {
         let parameters: Vec<&[u8]> = parameters.iter().map(|parameter| parameter.as_slice()).collect();
         let query = Zeroizing::new(parameters.join(&b'&'));
         let unfit = || EgressError::Invalid("the query is too long with the secret in it".to_owned());
-        let whole = PathAndQuery::try_from([path.as_bytes(), b"?", &query].concat()).map_err(|_| unfit())?;
+        let whole = Zeroizing::new([path.as_bytes(), b"?", &query].concat());
+        let whole = PathAndQuery::from_maybe_shared(Bytes::from_owner(whole)).map_err(|_| unfit())?;
         let mut uri = std::mem::take(&mut parts.uri).into_parts();
         uri.path_and_query = Some(whole);
         parts.uri = http::Uri::from_parts(uri).map_err(|_| unfit())?;

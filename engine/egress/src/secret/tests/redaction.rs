@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use http::{HeaderMap, Response};
 use proptest::prelude::*;
+use zeroize::Zeroizing;
 
 use super::super::redact::Redactor;
 use super::*;
@@ -302,6 +303,33 @@ fn texts() -> impl Strategy<Value = (String, Vec<u8>, Vec<usize>)> {
 }
 
 proptest! {
+    // Few letters make many patterns that begin with one another: each is found as by looking for every one everywhere.
+    #[test]
+    fn the_leftmost_and_longest_is_found(
+        patterns in proptest::collection::vec("[ab]{0,5}", 0..12),
+        text in "[abc]{0,40}",
+    ) {
+        let numbered = patterns.iter().map(|pattern| (Zeroizing::new(pattern.clone().into_bytes()), 0));
+        let matcher = super::super::matcher::Matcher::new(numbered);
+        let longest = |text: &str| {
+            let fits = patterns.iter().filter(|pattern| !pattern.is_empty() && text.starts_with(pattern.as_str()));
+            fits.map(String::len).max()
+        };
+        let mut expected = Vec::new();
+        let mut at = 0;
+        while at < text.len() {
+            let found = longest(&text[at..]);
+            expected.extend(found.map(|len| (at, len)));
+            at += found.unwrap_or(1);
+        }
+        let found = matcher.find_all(text.as_bytes());
+        prop_assert_eq!(found.iter().map(|(at, found)| (*at, found.len)).collect::<Vec<_>>(), expected);
+        for end in 1..=text.len() {
+            let goes_on = patterns.iter().any(|pattern| pattern.len() > end && pattern.starts_with(&text[..end]));
+            prop_assert_eq!(matcher.may_go_on(&text.as_bytes()[..end]), goes_on);
+        }
+    }
+
     // A border between two chunks hides nothing and changes nothing.
     #[test]
     fn chunks_are_redacted_as_the_whole((value, text, cuts) in texts()) {
