@@ -43,6 +43,8 @@ pub(crate) fn lazy(
     events: Arc<dyn Subscriber>,
 ) -> LazyRunner {
     LazyRunner::new(move || {
+        // Read before the process is confined, which may hide them.
+        egress.load();
         let components = Arc::new(ComponentBytes(store.clone()));
         let config = SandboxConfig {
             state_dir: state_dir.clone(),

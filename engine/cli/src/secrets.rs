@@ -71,14 +71,12 @@ pub(crate) fn egress(
 ) -> Result<Egress, Failure> {
     let mut found = Vec::new();
     let files = grant_files(&project.root, plan, &mut found);
-    let dns = if plan.steps.iter().any(|step| step.grants.reaches_out()) {
-        settings.dns.clone()?
-    } else {
-        Vec::new()
-    };
+    let reaches_out = plan.steps.iter().any(|step| step.grants.reaches_out());
+    let dns = if reaches_out { settings.dns.clone()? } else { Vec::new() };
     let mut config = EgressConfig {
         files: files.into_iter().collect(),
         dns,
+        reaches_out,
         ..EgressConfig::default()
     };
     let reader = Reader {

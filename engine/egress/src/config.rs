@@ -35,4 +35,6 @@ pub struct EgressConfig {
     pub files: HashMap<String, Vec<u8>>,
     /// The DNS servers that are asked instead of the system's.
     pub dns: Vec<SocketAddr>,
+    /// Whether some step may reach out: only then is there anything to load.
+    pub reaches_out: bool,
 }

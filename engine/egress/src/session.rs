@@ -47,10 +47,18 @@ impl Egress {
     }
 
     /// Reads what the system says of names (resolver, hosts file) and which roots it trusts, for a process that cannot
-    /// read files later. Without it, each is read when it is first needed.
+    /// read files later. Without it, each is read when it is first needed; where no step reaches out, nothing is.
     pub fn load(&self) {
+        if !self.reaches_out() {
+            return;
+        }
         self.0.system.load(&self.0.config.dns);
         self.0.tls.roots.get();
+    }
+
+    /// Whether some step may reach out.
+    pub fn reaches_out(&self) -> bool {
+        self.0.config.reaches_out
     }
 
     /// The way out of one attempt.

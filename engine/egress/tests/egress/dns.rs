@@ -354,6 +354,20 @@ async fn a_lookup_leaves_out_what_no_grant_allows() {
     assert!(matches!(error, EgressError::Denied(_)), "{error}");
 }
 
+// What was read before is what is used: the system's files are not needed afterwards.
+#[tokio::test]
+async fn what_was_loaded_is_enough() {
+    let server = Server::echo().await;
+    let egress = Egress::new(EgressConfig {
+        reaches_out: true,
+        ..EgressConfig::default()
+    });
+    egress.load();
+    let session = egress.session(&grants([http(&at("localhost", &server))]), NetLimits::DEFAULT);
+    assert!(get(&session, &at("localhost", &server)).await.is_ok());
+    assert!(egress.reaches_out());
+}
+
 // Two attempts do not share what they found.
 #[tokio::test]
 async fn another_session_looks_up_again() {
