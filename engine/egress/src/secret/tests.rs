@@ -45,6 +45,10 @@ fn session(grant: SecretGrant, value: &[u8]) -> OneSecret {
         secrets: vec![grant],
         ..Grants::default()
     };
+    session_of(grants, value)
+}
+
+fn session_of(grants: Grants, value: &[u8]) -> OneSecret {
     let config = EgressConfig {
         secrets: HashMap::from([("token".to_owned(), SecretValue::new(value.to_vec()))]),
         ..EgressConfig::default()

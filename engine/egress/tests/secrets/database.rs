@@ -86,10 +86,7 @@ fn unprivileged() -> Option<(u32, u32)> {
 
 impl Database {
     fn start(programs: &Path) -> Option<Self> {
-        let folder = tempfile::Builder::new()
-            .prefix("airtight-postgres-")
-            .tempdir_in("/tmp")
-            .unwrap();
+        let folder = tempfile::Builder::new().prefix("airtight-postgres-").tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut own = Self {
             programs: programs.to_owned(),

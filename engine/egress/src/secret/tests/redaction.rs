@@ -127,6 +127,47 @@ fn a_short_value_is_taken_out_as_it_is() {
     );
 }
 
+// What only the host uses is not the step's to open or to place, and is taken out of texts like every other.
+#[test]
+fn a_secret_for_the_host_alone_is_taken_out_and_not_opened() {
+    let login = airtight_model::grant::PostgresLogin {
+        user: "app".to_owned(),
+        password: "token".to_owned(),
+        database: None,
+        tls: true,
+        ca: None,
+    };
+    let grants = Grants {
+        net: vec![airtight_model::grant::NetGrant {
+            transport: airtight_model::grant::Transport::Tcp,
+            host: "db.example.com".parse().unwrap(),
+            port: 5432,
+            addresses: Vec::new(),
+            login: Some(login),
+        }],
+        ..Grants::default()
+    };
+    let own = session_of(grants, b"s3cr3t-value");
+    assert!(
+        own.vault
+            .open("token")
+            .unwrap_err()
+            .to_string()
+            .contains("no `secrets:` grant")
+    );
+    assert_eq!(own.vault.environment(), []);
+    let mut redactor = own.vault.redactor();
+    let out = String::from_utf8(redactor.whole(b"it is s3cr3t-value")).unwrap();
+    let placeholder = out.strip_prefix("it is ").unwrap();
+    let request = http::Request::builder()
+        .uri("https://api.example.com/")
+        .header("x-a", placeholder);
+    assert!(matches!(
+        sent(&own.vault, request.body(full(b"")).unwrap()),
+        Err(EgressError::Denied(_))
+    ));
+}
+
 // A value that is a piece of the placeholder would be put back by it.
 #[test]
 fn what_stands_in_place_of_a_value_does_not_hold_it() {
