@@ -240,7 +240,19 @@ impl Received {
             let struck = self.bounds.strike(Struck::Body(limits.body));
             return self.end(struck.into());
         }
+        // Who knows the length does not ask for more.
+        if self.inner.is_end_stream() {
+            self.done();
+        }
         Poll::Ready(Some(Ok(frame)))
+    }
+
+    /// The end, as it should be.
+    fn done(&mut self) {
+        self.ended = true;
+        if let Some(conn) = self.conn.take() {
+            conn.give_back();
+        }
     }
 }
 
@@ -283,10 +295,7 @@ impl Body for Received {
                 self.end(error)
             }
             Poll::Ready(None) => {
-                self.ended = true;
-                if let Some(conn) = self.conn.take() {
-                    conn.give_back();
-                }
+                self.done();
                 Poll::Ready(None)
             }
             Poll::Pending if self.late(cx) => {

@@ -48,10 +48,19 @@ async fn a_connection_is_used_again() {
     for _ in 0..5 {
         assert_eq!(get(&session, &server.url("/")).await.unwrap().1, "ok");
     }
+    // Also by who stops at the last byte, without asking for the end.
+    for _ in 0..5 {
+        let response = session
+            .send(request("GET", &server.url("/")), Traffic::default())
+            .await
+            .unwrap();
+        let frame = response.into_body().frame().await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), "ok");
+    }
     drop(session);
     drop(server);
     assert!(counted.recv().await.is_some());
-    assert!(counted.recv().await.is_none(), "one connection for five requests");
+    assert!(counted.recv().await.is_none(), "one connection for all requests");
 }
 
 // A server that closes what waits for the next request costs a connection, not a failure.
