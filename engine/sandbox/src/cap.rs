@@ -21,6 +21,7 @@ use airtight_model::grant::{Grants, Refusal};
 use airtight_model::{Denial, StepRequest};
 use wasmtime::component::Linker;
 
+use crate::redact::Redact;
 use crate::state::State;
 
 /// The version of WASI that is provided, and everything in its semver range below it.
@@ -185,6 +186,13 @@ impl Denials {
     /// Adds refusals that were recorded elsewhere.
     pub(crate) fn extend(&mut self, denials: Vec<Denial>) {
         denials.into_iter().for_each(|denial| self.add(denial));
+    }
+
+    /// Takes secrets out of what the guest asked for.
+    pub(crate) fn redact(&mut self, redact: &Redact) {
+        for denial in &mut self.known {
+            denial.request = redact.text(std::mem::take(&mut denial.request));
+        }
     }
 
     /// The line under `grants:` that would allow the first refusal that a line can allow.

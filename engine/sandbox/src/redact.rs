@@ -26,8 +26,7 @@ impl Redact {
         let Some(mut redactor) = self.stream() else {
             return text;
         };
-        let mut clean = redactor.push(text.as_bytes());
-        clean.extend(redactor.finish());
+        let clean = redactor.whole(text.as_bytes());
         if redactor.found() {
             String::from_utf8_lossy(&clean).into_owned()
         } else {

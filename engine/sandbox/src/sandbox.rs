@@ -18,6 +18,7 @@ use crate::cap::clock::ClockCtx;
 use crate::cap::env::{self, Stdin};
 use crate::cap::fs::FsCtx;
 use crate::cap::http::HttpCtx;
+use crate::cap::net::streams::OnTheWay;
 use crate::cap::poll::PollCtx;
 use crate::cap::progress::ProgressCtx;
 use crate::cap::random::RandomCtx;
@@ -34,6 +35,9 @@ use crate::state::State;
 use crate::ticker::Ticker;
 use crate::verdict::{Stop, Verdict};
 use crate::vfs::{CollectError, StruckLimit, Vfs};
+
+/// How long a guest that has ended is waited for: what it wrote to a connection may still be on its way.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// What a sandbox is made of.
 pub struct SandboxConfig {
@@ -240,6 +244,7 @@ impl Sandbox {
             denials: Denials::default(),
             said: said.clone(),
             outside,
+            on_the_way: OnTheWay::default(),
         };
         Ok((state, stdin))
     }
@@ -281,7 +286,17 @@ impl Sandbox {
             Ok(Err(error)) => Verdict::of_error(&error, &request.limits),
             Err(_) => Verdict::errored("the sandbox itself failed: this is a bug of Airtight"),
         };
-        (verdict, store.into_data())
+        let state = store.into_data();
+        if verdict.outcome == Outcome::Succeeded {
+            // Its writes are done for the guest, so they are done.
+            tokio::select! {
+                () = state.on_the_way.sent() => {}
+                () = cancel.cancelled() => {}
+                () = until(deadline) => {}
+                () = tokio::time::sleep(LINGER) => {}
+            }
+        }
+        (verdict, state)
     }
 }
 
@@ -424,6 +439,7 @@ impl Finish<'_> {
     fn report(mut self, verdict: Verdict) -> Ran {
         let (refused, uses) = self.state.outside.session.record();
         self.state.denials.extend(refused);
+        self.state.denials.redact(self.said.redact());
         let mut verdict = self.judged(verdict.redacted(self.said.redact()));
         let mut outputs = Vec::new();
         if verdict.outcome == Outcome::Succeeded {

@@ -5,6 +5,7 @@ use airtight_model::{Outcome, Value};
 use wasmtime::component::ResourceTableError;
 use wasmtime::{Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
+use wasmtime_wasi_http::FieldMapError;
 
 use crate::cap::poll::Stuck;
 use crate::cap::printable;
@@ -201,6 +202,9 @@ fn struck(error: &wasmtime::Error, limits: &airtight_model::Limits) -> Option<St
         Some(ResourceTableError::Full)
     ) {
         return Some(Struck::Handles(limits.handles));
+    }
+    if let Some(FieldMapError::TooManyFields | FieldMapError::TotalSizeTooBig) = error.downcast_ref() {
+        return Some(Struck::Net(airtight_egress::Struck::Headers(limits.net.headers)));
     }
     if error.downcast_ref::<Trap>() == Some(&Trap::OutOfFuel) {
         return Some(Struck::Fuel(limits.fuel.unwrap_or_default()));

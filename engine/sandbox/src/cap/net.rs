@@ -2,7 +2,7 @@
 //! reached, and at which addresses, is decided by the session. wasmtime-wasi's own sockets connect by themselves, so
 //! only its `network` is taken. Not here: http.
 
-mod streams;
+pub(crate) mod streams;
 pub(crate) mod tcp;
 pub(crate) mod udp;
 
@@ -33,6 +33,7 @@ pub(crate) struct Net;
 pub(crate) struct NetView<'a> {
     pub(crate) outside: &'a Outside,
     pub(crate) denials: &'a mut Denials,
+    pub(crate) on_the_way: &'a mut streams::OnTheWay,
     pub(crate) table: &'a mut ResourceTable,
 }
 

@@ -1,6 +1,6 @@
 //! Time and randomness as a guest sees them: the same on every run, and sleeping costs nothing.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use airtight_model::Outcome;
 use airtight_model::step::DEFAULT_CLOCK_BASE;
@@ -122,4 +122,45 @@ async fn randomness_is_a_function_of_the_step() {
     assert_eq!(host.numbers(&request).await, first);
     request.env = vec![("A".to_owned(), "b".to_owned())];
     assert_ne!(host.numbers(&request).await, first, "another step has other numbers");
+}
+
+// A step that was granted the real time sees the host's, and its sleep is one.
+#[tokio::test]
+async fn the_real_time_is_granted_and_recorded() {
+    let host = Host::new();
+    let body = "(call $wall (i32.const 48)) (call $print (i32.const 48) (i32.const 8))
+      (call $say) (call $block (call $timer (i64.const 30000000))) (call $say)";
+    let mut request = host.command(&command(&CLOCKS, TIME, body));
+    request.grants.clock = true;
+    let before = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let began = Instant::now();
+    let times = host.numbers(&request).await;
+    assert!(times[0] >= before && times[0] < before + 600, "{times:?}");
+    assert!(times[2] - times[1] >= 30_000_000, "{times:?}");
+    assert!(began.elapsed() >= Duration::from_millis(30));
+    let report = host.run(&request).await;
+    let [used] = &report.uses[..] else {
+        panic!("one use: {:?}", report.uses)
+    };
+    assert_eq!(
+        (used.capability.as_str(), used.grant.as_str(), used.count),
+        ("clock", "clock: real", 3)
+    );
+}
+
+// Granted randomness is another one each time, and said to be used where it was.
+#[tokio::test]
+async fn real_randomness_is_granted_and_recorded() {
+    let host = Host::new();
+    let functions = r#"(import "wasi:random/random@0.2.12" "get-random-u64" (func $random (result i64)))"#;
+    let body = "(i64.store (i32.const 16) (call $random)) (call $print (i32.const 16) (i32.const 8))";
+    let mut request = host.command(&command(&["wasi:random/random@0.2.12"], functions, body));
+    request.grants.random = true;
+    assert_ne!(host.numbers(&request).await, host.numbers(&request).await);
+    let report = host.run(&request).await;
+    assert_eq!(report.uses.len(), 1, "{:?}", report.uses);
+    assert_eq!(report.uses[0].grant, "random: real");
 }

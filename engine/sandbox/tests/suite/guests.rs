@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use airtight_egress::{Egress, EgressConfig};
+use airtight_egress::{Egress, EgressConfig, SecretValue};
 use airtight_model::component::FunctionRef;
 use airtight_model::step::{DEFAULT_CLOCK_BASE, Invocation, LogLine, Report};
 use airtight_model::{BlobDigest, Captured, Limits, StepReport, StepRequest, Value};
@@ -128,6 +128,18 @@ impl Host {
     }
 
     pub(crate) fn with_compiler(state_dir: Option<&Path>, engine: EngineKind, compiler: Compiler) -> Self {
+        Self::made(state_dir, engine, compiler, EgressConfig::default())
+    }
+
+    /// One that knows the value of a secret.
+    pub(crate) fn with_secret(name: &str, value: &str) -> Self {
+        let mut config = EgressConfig::default();
+        let value = SecretValue::new(value.as_bytes().to_vec());
+        config.secrets.insert(name.to_owned(), value);
+        Self::made(None, EngineKind::default(), Compiler::InProcess, config)
+    }
+
+    fn made(state_dir: Option<&Path>, engine: EngineKind, compiler: Compiler, egress: EgressConfig) -> Self {
         let store = Store::memory();
         let components = Arc::new(store.clone());
         let state_dir = state_dir.map(Path::to_owned);
@@ -135,7 +147,7 @@ impl Host {
             state_dir,
             store: store.clone(),
             components,
-            egress: Egress::new(EgressConfig::default()),
+            egress: Egress::new(egress),
             engine,
             compiler,
         });

@@ -11,3 +11,4 @@ mod limits;
 mod native;
 mod outside;
 mod refusals;
+mod secrets;

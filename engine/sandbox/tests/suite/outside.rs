@@ -233,7 +233,7 @@ const SOCKETS: [&str; 6] = [
 ];
 
 /// `$echo` sends `ping` over TCP, ends its side, and prints what comes until the end; `$datagram` does so over UDP, once.
-/// `$look` prints the first byte of the first address of `localhost`.
+/// `$leave` sends `ping` and does not wait for anything. `$look` prints the first byte of the first address of `localhost`.
 fn sockets(port: u16) -> String {
     let zeros = "(i32.const 0) ".repeat(6);
     let local =
@@ -260,7 +260,18 @@ fn sockets(port: u16) -> String {
 (import "wasi:sockets/ip-name-lookup@0.2.12" "[method]resolve-address-stream.resolve-next-address" (func $address (param i32 i32)))
 (import "wasi:io/poll@0.2.12" "[method]pollable.block" (func $block (param i32)))
 (import "wasi:io/streams@0.2.12" "[method]input-stream.blocking-read" (func $read (param i32 i64 i32)))
+(import "wasi:io/streams@0.2.12" "[method]output-stream.check-write" (func $room (param i32 i32)))
+(import "wasi:io/streams@0.2.12" "[method]output-stream.write" (func $queue (param i32 i32 i32 i32)))
 (data (i32.const 512) "pinglocalhost")
+(func $leave
+  (local $socket i32)
+  (call $tcp (i32.const 0) (i32.const 128))
+  (local.set $socket (i32.load (i32.const 132)))
+  (call $connect (local.get $socket) (call $network) {local} (i32.const 128))
+  (call $block (call $connected (local.get $socket)))
+  (call $streams (local.get $socket) (i32.const 128))
+  (call $room (i32.load (i32.const 136)) (i32.const 192))
+  (call $queue (i32.load (i32.const 136)) (i32.const 512) (i32.const 4) (i32.const 192)))
 (func $echo
   (local $socket i32) (local $in i32)
   (call $tcp (i32.const 0) (i32.const 128))
@@ -336,6 +347,25 @@ async fn a_connection_carries_bytes_both_ways() {
     assert_eq!(report.uses.len(), 1, "{:?}", report.uses);
     assert_eq!((report.uses[0].sent, report.uses[0].received), (4, 12));
     serving.await.unwrap();
+}
+
+// What a guest has written is sent, also where it ends without waiting for that.
+#[tokio::test]
+async fn what_was_written_is_sent_when_the_guest_has_ended() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut said = Vec::new();
+        client.read_to_end(&mut said).await.unwrap();
+        said
+    });
+    let host = Host::new();
+    let report = host
+        .run(&reaching(&host, Transport::Tcp, "127.0.0.1", port, "(call $leave)"))
+        .await;
+    assert_eq!((report.outcome, report.cause), (Outcome::Succeeded, None));
+    assert_eq!(serving.await.unwrap(), b"ping");
 }
 
 // A datagram goes out and one comes back.

@@ -2,7 +2,7 @@
 //! out by a task of its own, so that it goes on while the guest waits for something else. Not here: opening a connection.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker, ready};
 
 use airtight_egress::Connection;
@@ -116,6 +116,7 @@ pub(super) struct Outgoing {
     _sending: Arc<AbortOnDropJoinHandle<()>>,
 }
 
+/// What an end of a connection and the task that sends share.
 struct Shared {
     queue: Mutex<Queue>,
     /// There is something to do.
@@ -213,6 +214,10 @@ impl Shared {
         self.done.notify_waiters();
     }
 
+    async fn sent(&self) {
+        self.until(|queue| queue.ended.is_some() || queue.pending() == 0).await;
+    }
+
     async fn until(&self, reached: impl Fn(&Queue) -> bool + Send) {
         loop {
             let done = self.done.notified();
@@ -223,6 +228,24 @@ impl Shared {
                 return;
             }
             done.await;
+        }
+    }
+}
+
+/// What is still on its way out, for when the guest has ended.
+#[derive(Default)]
+pub(crate) struct OnTheWay(Vec<Weak<Shared>>);
+
+impl OnTheWay {
+    pub(super) fn add(&mut self, outgoing: &Outgoing) {
+        self.0.retain(|shared| shared.strong_count() > 0);
+        self.0.push(Arc::downgrade(&outgoing.shared));
+    }
+
+    /// Until all is sent that was written.
+    pub(crate) async fn sent(&self) {
+        for shared in self.0.iter().filter_map(Weak::upgrade) {
+            shared.sent().await;
         }
     }
 }
@@ -249,9 +272,7 @@ impl Outgoing {
 
     /// Until all is sent that was written, or nothing can be sent any more.
     pub(super) async fn sent(&self) {
-        self.shared
-            .until(|queue| queue.ended.is_some() || queue.pending() == 0)
-            .await;
+        self.shared.sent().await;
     }
 }
 

@@ -201,6 +201,8 @@ impl tcp::HostTcpSocket for NetView<'_> {
         let connection = socket.answer()?.map_err(|error| told(&error))?;
         let (local, remote) = (connection.local(), connection.remote());
         let (incoming, outgoing) = streams::of(connection);
+        self.on_the_way.add(&outgoing);
+        let socket = self.tcp(&this)?;
         let input: DynInputStream = Box::new(incoming.clone());
         let output: DynOutputStream = Box::new(outgoing.clone());
         socket.phase = Phase::Connected(Connected {
