@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! Sources of secrets: what is read, and what is said of one that has no value.
+#![allow(clippy::unwrap_used)]
 
 use airtight_exec::Cancel;
 use airtight_model::plan::SecretSource;

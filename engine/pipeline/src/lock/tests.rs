@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! Locks that are read, written and compared.
+#![allow(clippy::unwrap_used)]
 
 use super::*;
 

@@ -1,5 +1,5 @@
-#![allow(clippy::unwrap_used)]
 //! What policies refuse, by rule.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
 
