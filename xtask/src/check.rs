@@ -46,6 +46,7 @@ pub(crate) fn run(project: &Project) -> ExitCode {
         tally.tests("tests", tests.arg("test").args(workspace).arg("--no-fail-fast"));
         tally.check("generated files", || generate::run(project, generate::ALL, true));
         tally.check("demo, twice", || demo::twice(project));
+        tally.check("demo, verified", || demo::verified(project));
         walkthrough::add_to(&mut tally, project);
     }
     let native = project.target.join("plugins");

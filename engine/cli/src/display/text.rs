@@ -6,8 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use airtight_model::event::{CacheOutcome, Event, RunSummary, StepFinished, Subscriber};
-use airtight_model::step::Denial;
-use airtight_model::{Class, Outcome};
+use airtight_model::{Class, Denial, Outcome, Use};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::args::Progress;
@@ -41,6 +40,7 @@ struct State {
     steps: usize,
     done: usize,
     denials: BTreeMap<String, Vec<Denial>>,
+    uses: BTreeMap<String, Vec<Use>>,
 }
 
 /// The live area: one line for each running step and one for the whole.
@@ -167,6 +167,17 @@ impl Text {
         for line in state.last.report(end, &self.paint) {
             self.say(state, &line);
         }
+        for used in state.uses.remove(&end.step).unwrap_or_default() {
+            let Use {
+                capability,
+                request,
+                grant,
+                count,
+                ..
+            } = used;
+            let text = format!("{capability}: {request}, {count} times, by {grant}");
+            self.say(state, &format!("  {}: {}", self.paint.dim("used"), escape::line(&text)));
+        }
         for denial in state.denials.remove(&end.step).unwrap_or_default() {
             let times = if denial.count > 1 {
                 format!(" ({} times)", denial.count)
@@ -210,7 +221,7 @@ impl Text {
         if let Some(code) = end.exit_code {
             notes.push(format!("exit code {code}"));
         }
-        if end.class != Class::Pure {
+        if end.class != Class::Pure || self.options.verbose > 0 {
             notes.push(end.class.word().to_owned());
         }
         if end.allow_failure && end.outcome != Outcome::Succeeded {
@@ -304,6 +315,9 @@ impl Subscriber for Text {
                     let of = total.map_or(String::new(), |total| format!("/{total}"));
                     line.set_message(escape::line(&format!("{task} {done}{of}")).into_owned());
                 }
+            }
+            Event::StepUsed { step, used, .. } if self.options.verbose > 0 => {
+                state.uses.entry(step.clone()).or_default().push(used.clone());
             }
             Event::StepDenied { step, denial, .. } => {
                 state.denials.entry(step.clone()).or_default().push(denial.clone());
