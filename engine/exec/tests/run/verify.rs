@@ -121,7 +121,8 @@ async fn all_that_is_replayed_is_compared() {
         result: Some(airtight_model::Value::Bool(true)),
         ..makes("one")
     };
-    let expected: [(Act, fn(&Difference) -> bool); 3] = [
+    type Is = fn(&Difference) -> bool;
+    let expected: [(Act, Is); 3] = [
         (says, |one| matches!(one, Difference::Stream(..))),
         (typed, |one| matches!(one, Difference::Result(..))),
         (ends(Outcome::Failed), |one| {
