@@ -29,7 +29,6 @@ wasmtime::component::bindgen!({
     ",
     world: "airtight:host/host",
     imports: {
-        "wasi:sockets/tcp.[drop]tcp-socket": async | trappable,
         "wasi:sockets/udp.[method]udp-socket.start-bind": async | trappable,
         "wasi:sockets/udp.[method]outgoing-datagram-stream.send": async | trappable,
         default: trappable,

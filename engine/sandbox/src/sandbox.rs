@@ -18,7 +18,7 @@ use crate::cap::clock::ClockCtx;
 use crate::cap::env::{self, Stdin};
 use crate::cap::fs::FsCtx;
 use crate::cap::http::HttpCtx;
-use crate::cap::net::streams::OnTheWay;
+use crate::cap::net::streams::Sending;
 use crate::cap::poll::PollCtx;
 use crate::cap::progress::ProgressCtx;
 use crate::cap::random::RandomCtx;
@@ -244,7 +244,7 @@ impl Sandbox {
             denials: Denials::default(),
             said: said.clone(),
             outside,
-            on_the_way: OnTheWay::default(),
+            sending: Sending::default(),
         };
         Ok((state, stdin))
     }
@@ -290,7 +290,7 @@ impl Sandbox {
         if verdict.outcome == Outcome::Succeeded {
             // Its writes are done for the guest, so they are done.
             tokio::select! {
-                () = state.on_the_way.sent() => {}
+                () = state.sending.done() => {}
                 () = cancel.cancelled() => {}
                 () = until(deadline) => {}
                 () = tokio::time::sleep(LINGER) => {}

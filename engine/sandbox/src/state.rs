@@ -13,7 +13,7 @@ use crate::cap::fs::{self, FsCtx, FsView};
 use crate::cap::http::{HttpCtx, HttpView};
 use crate::cap::log::LogView;
 use crate::cap::net::NetView;
-use crate::cap::net::streams::OnTheWay;
+use crate::cap::net::streams::Sending;
 use crate::cap::poll::{PollCtx, PollView};
 use crate::cap::progress::{ProgressCtx, ProgressView};
 use crate::cap::random::{RandomCtx, RandomView};
@@ -37,7 +37,7 @@ pub(crate) struct State {
     pub(crate) denials: Denials,
     pub(crate) said: Said,
     pub(crate) outside: Outside,
-    pub(crate) on_the_way: OnTheWay,
+    pub(crate) sending: Sending,
 }
 
 impl WasiView for State {
@@ -108,7 +108,7 @@ impl State {
         NetView {
             outside: &self.outside,
             denials: &mut self.denials,
-            on_the_way: &mut self.on_the_way,
+            sending: &mut self.sending,
             table: &mut self.table,
         }
     }

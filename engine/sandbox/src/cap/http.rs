@@ -144,6 +144,9 @@ impl outgoing_handler::Host for HttpView<'_> {
             self.refuse(&request);
             return Ok(Err(ErrorCode::HttpRequestDenied));
         }
+        // A request without a path is for the root.
+        let path = &mut self.table.get_mut(&request)?.path_with_query;
+        path.get_or_insert_with(|| "/".to_owned());
         match self.ctx.types(self.table).handle(request, options) {
             Ok(future) => Ok(Ok(future)),
             Err(error) => error.downcast().map(Err),

@@ -33,7 +33,7 @@ pub(crate) struct Net;
 pub(crate) struct NetView<'a> {
     pub(crate) outside: &'a Outside,
     pub(crate) denials: &'a mut Denials,
-    pub(crate) on_the_way: &'a mut streams::OnTheWay,
+    pub(crate) sending: &'a mut streams::Sending,
     pub(crate) table: &'a mut ResourceTable,
 }
 

@@ -233,7 +233,8 @@ const SOCKETS: [&str; 6] = [
 ];
 
 /// `$echo` sends `ping` over TCP, ends its side, and prints what comes until the end; `$datagram` does so over UDP, once.
-/// `$leave` sends `ping` and does not wait for anything. `$look` prints the first byte of the first address of `localhost`.
+/// `$leave` sends `ping` and does not wait for anything, `$drop` drops that
+/// connection. `$look` prints the first byte of the first address of `localhost`.
 fn sockets(port: u16) -> String {
     let zeros = "(i32.const 0) ".repeat(6);
     let local =
@@ -262,13 +263,25 @@ fn sockets(port: u16) -> String {
 (import "wasi:io/streams@0.2.12" "[method]input-stream.blocking-read" (func $read (param i32 i64 i32)))
 (import "wasi:io/streams@0.2.12" "[method]output-stream.check-write" (func $room (param i32 i32)))
 (import "wasi:io/streams@0.2.12" "[method]output-stream.write" (func $queue (param i32 i32 i32 i32)))
+(import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $drop_out (param i32)))
+(import "wasi:io/streams@0.2.12" "[resource-drop]input-stream" (func $drop_in (param i32)))
+(import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop_wait (param i32)))
+(import "wasi:sockets/tcp@0.2.12" "[resource-drop]tcp-socket" (func $drop_socket (param i32)))
 (data (i32.const 512) "pinglocalhost")
+(global $left (mut i32) (i32.const 0))
+(func $drop
+  (call $drop_in (i32.load (i32.const 132)))
+  (call $drop_out (i32.load (i32.const 136)))
+  (call $drop_socket (global.get $left)))
 (func $leave
-  (local $socket i32)
+  (local $socket i32) (local $wait i32)
   (call $tcp (i32.const 0) (i32.const 128))
   (local.set $socket (i32.load (i32.const 132)))
   (call $connect (local.get $socket) (call $network) {local} (i32.const 128))
-  (call $block (call $connected (local.get $socket)))
+  (global.set $left (local.get $socket))
+  (local.set $wait (call $connected (local.get $socket)))
+  (call $block (local.get $wait))
+  (call $drop_wait (local.get $wait))
   (call $streams (local.get $socket) (i32.const 128))
   (call $room (i32.load (i32.const 136)) (i32.const 192))
   (call $queue (i32.load (i32.const 136)) (i32.const 512) (i32.const 4) (i32.const 192)))
@@ -366,6 +379,27 @@ async fn what_was_written_is_sent_when_the_guest_has_ended() {
         .await;
     assert_eq!((report.outcome, report.cause), (Outcome::Succeeded, None));
     assert_eq!(serving.await.unwrap(), b"ping");
+}
+
+// A dropped connection ends for the server too, while the guest goes on.
+#[tokio::test]
+async fn a_connection_that_is_dropped_ends_behind_what_was_written() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut first, _) = listener.accept().await.unwrap();
+        let mut said = Vec::new();
+        first.read_to_end(&mut said).await.unwrap();
+        let (mut second, _) = listener.accept().await.unwrap();
+        second.write_all(&[b"heard ", &said[..]].concat()).await.unwrap();
+    });
+    let host = Host::new();
+    let body = "(call $leave) (call $drop) (call $echo)";
+    let report = host
+        .run(&reaching(&host, Transport::Tcp, "127.0.0.1", port, body))
+        .await;
+    assert_eq!((report.outcome, report.cause), (Outcome::Succeeded, None));
+    assert_eq!(host.bytes(&report.stdout), b"heard ping");
 }
 
 // A datagram goes out and one comes back.

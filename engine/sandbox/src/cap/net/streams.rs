@@ -21,9 +21,9 @@ const WRITE_BYTES: usize = 64 << 10;
 type Opened = Box<dyn Connection>;
 
 /// The streams of a connection.
-pub(super) fn of(connection: Opened) -> (Incoming, Outgoing) {
+pub(super) fn of(connection: Opened, sending: &mut Sending) -> (Incoming, Outgoing) {
     let (reading, writing) = tokio::io::split(connection);
-    (Incoming::new(reading), Outgoing::new(writing))
+    (Incoming::new(reading), sending.begin(writing))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -109,11 +109,17 @@ impl InputStream for Incoming {
     }
 }
 
-/// What goes out. Clones are the same; dropping the last one ends the sending.
+/// What goes out. Clones are the same; dropping the last one is the end of the writing.
 #[derive(Clone)]
-pub(super) struct Outgoing {
-    shared: Arc<Shared>,
-    _sending: Arc<AbortOnDropJoinHandle<()>>,
+pub(super) struct Outgoing(Arc<End>);
+
+/// The guest's end.
+struct End(Arc<Shared>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 /// What an end of a connection and the task that sends share.
@@ -214,6 +220,11 @@ impl Shared {
         self.done.notify_waiters();
     }
 
+    fn close(&self) {
+        lock(&self.queue).closing = true;
+        self.work.notify_one();
+    }
+
     async fn sent(&self) {
         self.until(|queue| queue.ended.is_some() || queue.pending() == 0).await;
     }
@@ -232,54 +243,48 @@ impl Shared {
     }
 }
 
-/// What is still on its way out, for when the guest has ended.
+/// The sending of an attempt's connections. It goes on when the guest has dropped them, and ends with the attempt.
 #[derive(Default)]
-pub(crate) struct OnTheWay(Vec<Weak<Shared>>);
+pub(crate) struct Sending(Vec<(Weak<Shared>, AbortOnDropJoinHandle<()>)>);
 
-impl OnTheWay {
-    pub(super) fn add(&mut self, outgoing: &Outgoing) {
-        self.0.retain(|shared| shared.strong_count() > 0);
-        self.0.push(Arc::downgrade(&outgoing.shared));
-    }
-
-    /// Until all is sent that was written.
-    pub(crate) async fn sent(&self) {
-        for shared in self.0.iter().filter_map(Weak::upgrade) {
-            shared.sent().await;
-        }
-    }
-}
-
-impl Outgoing {
-    fn new(half: WriteHalf<Opened>) -> Self {
+impl Sending {
+    /// Begins to send what is written to the connection's one half.
+    fn begin(&mut self, half: WriteHalf<Opened>) -> Outgoing {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             work: Notify::new(),
             done: Notify::new(),
         });
         let own = Arc::clone(&shared);
-        Self {
-            shared,
-            _sending: Arc::new(spawn(async move { own.send(half).await })),
+        let task = spawn(async move { own.send(half).await });
+        self.0.retain(|(shared, _)| shared.strong_count() > 0);
+        self.0.push((Arc::downgrade(&shared), task));
+        Outgoing(Arc::new(End(shared)))
+    }
+
+    /// Until all is sent that was written.
+    pub(crate) async fn done(&self) {
+        for shared in self.0.iter().filter_map(|(shared, _)| shared.upgrade()) {
+            shared.sent().await;
         }
+    }
+}
+
+impl Outgoing {
+    fn shared(&self) -> &Shared {
+        &self.0.0
     }
 
     /// The guest writes no more: what it wrote is sent, then the other end is told.
     pub(super) fn close(&self) {
-        lock(&self.shared.queue).closing = true;
-        self.shared.work.notify_one();
-    }
-
-    /// Until all is sent that was written, or nothing can be sent any more.
-    pub(super) async fn sent(&self) {
-        self.shared.sent().await;
+        self.shared().close();
     }
 }
 
 #[wasmtime_wasi_io::async_trait]
 impl Pollable for Outgoing {
     async fn ready(&mut self) {
-        self.shared
+        self.shared()
             .until(|queue| queue.ended.is_some() || queue.closing || queue.room() > 0)
             .await;
     }
@@ -288,32 +293,27 @@ impl Pollable for Outgoing {
 #[wasmtime_wasi_io::async_trait]
 impl OutputStream for Outgoing {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        let mut queue = lock(&self.shared.queue);
+        let mut queue = lock(&self.shared().queue);
         queue.check()?;
         if bytes.len() > queue.room() {
             return Err(StreamError::trap("wrote more than `check-write` permitted"));
         }
         queue.waiting.extend_from_slice(&bytes);
         drop(queue);
-        self.shared.work.notify_one();
+        self.shared().work.notify_one();
         Ok(())
     }
 
     fn flush(&mut self) -> StreamResult<()> {
-        let mut queue = lock(&self.shared.queue);
+        let mut queue = lock(&self.shared().queue);
         queue.check()?;
         queue.flushing = queue.pending() > 0;
         Ok(())
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        let mut queue = lock(&self.shared.queue);
+        let mut queue = lock(&self.shared().queue);
         queue.check()?;
         Ok(queue.room())
-    }
-
-    // A guest that drops the stream has written what it has written.
-    async fn cancel(&mut self) {
-        self.sent().await;
     }
 }

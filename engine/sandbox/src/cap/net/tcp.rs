@@ -200,8 +200,7 @@ impl tcp::HostTcpSocket for NetView<'_> {
         let socket = self.tcp(&this)?;
         let connection = socket.answer()?.map_err(|error| told(&error))?;
         let (local, remote) = (connection.local(), connection.remote());
-        let (incoming, outgoing) = streams::of(connection);
-        self.on_the_way.add(&outgoing);
+        let (incoming, outgoing) = streams::of(connection, self.sending);
         let socket = self.tcp(&this)?;
         let input: DynInputStream = Box::new(incoming.clone());
         let output: DynOutputStream = Box::new(outgoing.clone());
@@ -340,12 +339,8 @@ impl tcp::HostTcpSocket for NetView<'_> {
         Ok(())
     }
 
-    async fn drop(&mut self, this: Resource<TcpSocket>) -> wasmtime::Result<()> {
-        let socket = self.table.delete(this)?;
-        // What was written before `shutdown` is still on its way.
-        if let Phase::Connected(connected) = &socket.phase {
-            connected.outgoing.sent().await;
-        }
+    fn drop(&mut self, this: Resource<TcpSocket>) -> wasmtime::Result<()> {
+        self.table.delete(this)?;
         Ok(())
     }
 }
