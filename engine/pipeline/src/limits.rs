@@ -131,7 +131,9 @@ pub fn limit_texts(limits: &Limits) -> Vec<(&'static str, String)> {
 
 fn size_text(bytes: u64) -> String {
     let units = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
-    let unit = units.iter().find(|(_, shift)| bytes > 0 && bytes % (1 << shift) == 0);
+    let unit = units
+        .iter()
+        .find(|(_, shift)| bytes > 0 && bytes.is_multiple_of(1 << shift));
     unit.map_or_else(
         || format!("{bytes}B"),
         |(unit, shift)| format!("{}{unit}", bytes >> shift),
@@ -140,7 +142,7 @@ fn size_text(bytes: u64) -> String {
 
 fn time_text(ms: u64) -> String {
     let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
-    let unit = units.iter().find(|(_, factor)| ms > 0 && ms % factor == 0);
+    let unit = units.iter().find(|(_, factor)| ms > 0 && ms.is_multiple_of(*factor));
     unit.map_or_else(|| format!("{ms}ms"), |(unit, factor)| format!("{}{unit}", ms / factor))
 }
 

@@ -5,7 +5,7 @@
 
 mod read;
 
-use airtight_model::grant::{Grants, HttpGrant, NetGrant, Origin};
+use airtight_model::grant::{HttpGrant, NetGrant, Origin};
 use airtight_model::plan::{Plan, PlannedSecret, PlannedStep, SecretSource};
 use airtight_model::step::Limits;
 use airtight_model::{Diagnostic, Span};
@@ -89,7 +89,7 @@ impl Policy {
         let mut found = Vec::new();
         for step in &checked.steps {
             self.component(checked, step, &mut found);
-            self.grants(&step.decl.name.text, step.decl.name.span, &step.grants, &mut found);
+            self.grants(step, &mut found);
         }
         for secret in &checked.secrets {
             self.source(secret, &mut found);
@@ -129,7 +129,9 @@ impl Policy {
         }
     }
 
-    fn grants(&self, step: &str, span: Span, grants: &Grants, found: &mut Vec<Diagnostic>) {
+    fn grants(&self, step: &CheckedStep, found: &mut Vec<Diagnostic>) {
+        let (grants, span) = (&step.grants, step.decl.name.span);
+        let name = &step.decl.name.text;
         if let Some(hosts) = &self.hosts {
             let http = grants
                 .http
@@ -143,13 +145,13 @@ impl Policy {
                 .map(|grant| format!("http: {grant}"))
                 .chain(net.map(|grant| format!("net: {grant}")));
             for item in items {
-                let message = format!("the step `{step}` asks for more than the policy allows: {item}");
+                let message = format!("the step `{name}` asks for more than the policy allows: {item}");
                 found.push(beyond(span, message, hosts.place, remove()));
             }
         }
         if let Some(secrets) = &self.secrets {
-            for name in secrets_of(grants) {
-                self.secret(secrets, step, span, grants, name, found);
+            for secret in secrets_of(grants) {
+                secrets.secret(step, secret, found);
             }
         }
         for (real, rule, what) in [
@@ -157,24 +159,55 @@ impl Policy {
             (grants.random, self.random, "the operating system's randomness"),
         ] {
             if let (true, Some(rule)) = (real, rule) {
-                let message = format!("the step `{step}` asks for {what}, which the policy does not allow");
+                let message = format!("the step `{name}` asks for {what}, which the policy does not allow");
                 found.push(beyond(span, message, rule, remove()));
             }
         }
     }
 
-    fn secret(
-        &self,
-        secrets: &Secrets,
-        step: &str,
-        span: Span,
-        grants: &Grants,
-        name: &str,
-        found: &mut Vec<Diagnostic>,
-    ) {
-        let Some(rule) = secrets.rules.iter().find(|rule| rule.name == name) else {
+    fn source(&self, secret: &PlannedSecret, found: &mut Vec<Diagnostic>) {
+        if let (Some(rule), SecretSource::Command(_)) = (self.commands, &secret.source) {
+            let message = format!(
+                "the secret `{}` comes from a command, which the policy does not allow",
+                secret.name
+            );
+            let help = "take it from `env:` or `file:`".to_owned();
+            found.push(beyond(secret.span, message, rule, help));
+        }
+    }
+
+    fn limits(&self, step: &mut PlannedStep, found: &mut Vec<Diagnostic>) {
+        for Maximum { name, most, place } in &self.limits {
+            let asked = value(&step.limits, name);
+            if asked.is_some_and(|asked| asked <= *most) {
+                continue;
+            }
+            if asked == value(&Limits::DEFAULT, name) {
+                set(&mut step.limits, name, *most);
+                continue;
+            }
+            let asked = asked.map_or("no bound".to_owned(), |asked| asked.to_string());
+            let message = format!(
+                "the step `{}` asks for a limit `{name}` of {asked}: the policy allows {most}",
+                step.base
+            );
+            found.push(beyond(
+                step.span,
+                message,
+                *place,
+                format!("write at most {most}, or leave `{name}` out"),
+            ));
+        }
+    }
+}
+
+impl Secrets {
+    /// Refuses a secret that is not named, or that is sent where its rule does not say.
+    fn secret(&self, step: &CheckedStep, name: &str, found: &mut Vec<Diagnostic>) {
+        let (grants, span, step) = (&step.grants, step.decl.name.span, &step.decl.name.text);
+        let Some(rule) = self.rules.iter().find(|rule| rule.name == name) else {
             let message = format!("the step `{step}` uses the secret `{name}`, which the policy does not allow");
-            return found.push(beyond(span, message, secrets.place, remove()));
+            return found.push(beyond(span, message, self.place, remove()));
         };
         let Some(to) = &rule.to else {
             return;
@@ -212,41 +245,6 @@ impl Policy {
             let message =
                 format!("the step `{step}` sends the secret `{name}` to `{origin}`, which the policy does not allow");
             found.push(beyond(span, message, rule.place, remove()));
-        }
-    }
-
-    fn source(&self, secret: &PlannedSecret, found: &mut Vec<Diagnostic>) {
-        if let (Some(rule), SecretSource::Command(_)) = (self.commands, &secret.source) {
-            let message = format!(
-                "the secret `{}` comes from a command, which the policy does not allow",
-                secret.name
-            );
-            let help = "take it from `env:` or `file:`".to_owned();
-            found.push(beyond(secret.span, message, rule, help));
-        }
-    }
-
-    fn limits(&self, step: &mut PlannedStep, found: &mut Vec<Diagnostic>) {
-        for Maximum { name, most, place } in &self.limits {
-            let asked = value(&step.limits, name);
-            if asked.is_some_and(|asked| asked <= *most) {
-                continue;
-            }
-            if asked == value(&Limits::DEFAULT, name) {
-                set(&mut step.limits, name, *most);
-                continue;
-            }
-            let asked = asked.map_or("no bound".to_owned(), |asked| asked.to_string());
-            let message = format!(
-                "the step `{}` asks for a limit `{name}` of {asked}: the policy allows {most}",
-                step.base
-            );
-            found.push(beyond(
-                step.span,
-                message,
-                *place,
-                format!("write at most {most}, or leave `{name}` out"),
-            ));
         }
     }
 }
