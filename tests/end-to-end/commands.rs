@@ -51,6 +51,24 @@ fn plan_shows_each_step_and_runs_nothing() {
     );
 }
 
+// The example of the design: the network, but a pinned result, so it is cached.
+#[test]
+fn plan_says_what_a_step_may_do_and_why_it_is_cached() {
+    let digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let text = format!(
+        "steps:\n  rules:\n    uses: std/fetch\n    with: {{ url: \"https://example.com/rules.tar.gz\" }}\n    \
+         grants: {{ http: [ \"https://example.com\" ] }}\n    outputs: {{ file: {{ path: /out/rules.tar.gz, sha256: \"{digest}\" }} }}\n"
+    );
+    let plan = pipeline(&[], &text).run(&["plan"]).expect(0).stdout;
+    for part in [
+        "fixed-output: it only reads from the network, and every output is pinned",
+        "http: \"https://example.com\"",
+        digest,
+    ] {
+        assert!(plan.contains(part), "no {part}\n{plan}");
+    }
+}
+
 // What was left out is found where one looks for it, with the reason.
 #[test]
 fn a_verbose_plan_says_what_sources_leave_out_and_why() {
