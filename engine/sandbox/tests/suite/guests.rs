@@ -33,7 +33,7 @@ pub(crate) fn component(wit: &str, module: &str) -> Vec<u8> {
 }
 
 /// What every guest needs: memory, an allocator, and room for results at 8.
-const PRELUDE: &str = r#"
+pub(crate) const PRELUDE: &str = r#"
   (memory (export "memory") 4)
   (global $next (mut i32) (i32.const 65536))
   (func $alloc (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

@@ -223,6 +223,23 @@ async fn a_struck_bound_of_the_network_fails_the_step() {
     assert!(!report.cacheable);
 }
 
+// Headers are held by the host, so a guest that makes more of them than it may ends, before anything is sent.
+#[tokio::test]
+async fn headers_without_end_strike_their_bound() {
+    let host = Host::new();
+    let functions = r#"(import "wasi:http/types@0.2.12" "[constructor]fields" (func $fields (result i32)))
+(import "wasi:http/types@0.2.12" "[method]fields.append" (func $append (param i32 i32 i32 i32 i32 i32)))
+(data (i32.const 512) "x")"#;
+    let body = "(local $it i32) (local.set $it (call $fields))
+      (loop $more
+        (call $append (local.get $it) (i32.const 512) (i32.const 1) (i32.const 512) (i32.const 1) (i32.const 64))
+        (br $more))";
+    let report = host.run(&host.command(&command(&WEB[..1], functions, body))).await;
+    assert_eq!(report.outcome, Outcome::Failed);
+    assert!(report.cause.unwrap().contains("headers"));
+    assert!(report.help.unwrap().contains("limits: { net: { headers: 128KiB } }"));
+}
+
 const SOCKETS: [&str; 6] = [
     "wasi:sockets/tcp@0.2.12",
     "wasi:sockets/tcp-create-socket@0.2.12",
