@@ -5,6 +5,7 @@ mod accepted;
 mod args;
 mod catalog;
 mod commands;
+mod confine;
 mod diagnostics;
 mod display;
 mod escape;
@@ -29,6 +30,12 @@ pub use settings::Environment;
 
 /// Runs the program with these arguments (the first is its name) and surroundings. Returns its exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    // Before anything else: it may have one thread only, and looks at nothing but its connection.
+    if arguments.len() == 2 && arguments[1] == confine::CHILD {
+        let served = airtight_sandbox::serve_compiler();
+        return ExitCode::from(u8::from(served.is_err()));
+    }
     let cli = match args::Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {

@@ -9,11 +9,12 @@ use airtight_exec::{ComponentError, Components, LazyRunner, RunnerControl, StepR
 use airtight_model::event::{Event, Stream, Subscriber};
 use airtight_model::step::{LogLine, Report};
 use airtight_model::{BlobDigest, CatalogError, ComponentSummary, StepReport, StepRequest};
-use airtight_sandbox::{Compiler, ComponentSource, EngineKind, RunControl, Sandbox, SandboxConfig};
+use airtight_sandbox::{ComponentSource, EngineKind, RunControl, Sandbox, SandboxConfig};
 use airtight_store::{Store, StoreError};
 use async_trait::async_trait;
 
 use crate::catalog::FileCatalog;
+use crate::confine;
 use crate::std_components;
 
 /// The bytes of components: embedded ones, else blobs of the store.
@@ -45,6 +46,8 @@ pub(crate) fn lazy(
     LazyRunner::new(move || {
         // Read before the process is confined, which may hide them.
         egress.load();
+        // Before anything of the sandbox starts a thread: what is restricted is inherited.
+        let compiler = confine::enter(&*events);
         let components = Arc::new(ComponentBytes(store.clone()));
         let config = SandboxConfig {
             state_dir: state_dir.clone(),
@@ -52,7 +55,7 @@ pub(crate) fn lazy(
             components,
             egress: egress.clone(),
             engine: EngineKind::Cranelift,
-            compiler: Compiler::InProcess,
+            compiler,
         };
         Ok(Arc::new(SandboxRunner {
             sandbox: Sandbox::new(config),
@@ -68,6 +71,7 @@ pub(crate) fn elsewhere(
     egress: Egress,
     events: Arc<dyn Subscriber>,
 ) -> Arc<dyn StepRunner> {
+    let compiler = confine::enter(&*events);
     let components = Arc::new(ComponentBytes(store.clone()));
     let config = SandboxConfig {
         state_dir: Some(state_dir),
@@ -75,7 +79,7 @@ pub(crate) fn elsewhere(
         components,
         egress,
         engine: EngineKind::Interpreter,
-        compiler: Compiler::InProcess,
+        compiler,
     };
     Arc::new(SandboxRunner {
         sandbox: Sandbox::new(config),

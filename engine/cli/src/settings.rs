@@ -20,8 +20,9 @@ pub struct Environment {
 }
 
 /// The environment variables that airtight reads.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 9] = [
     "AIRTIGHT_STORE",
+    "AIRTIGHT_CONFINE",
     "AIRTIGHT_DNS",
     "AIRTIGHT_LOG",
     "HOME",
@@ -76,6 +77,8 @@ pub(crate) struct Settings {
     pub(crate) home: Option<PathBuf>,
     /// The DNS servers that steps' names are looked up at, instead of the system's.
     pub(crate) dns: Result<Vec<SocketAddr>, Failure>,
+    /// Whether the process confines itself before a guest runs. Off only to look for a fault (AIRTIGHT_CONFINE=off).
+    pub(crate) confine: bool,
     /// Whether to colour.
     pub(crate) color: bool,
     /// Whether to colour what goes to standard output.
@@ -125,6 +128,10 @@ impl Settings {
             home: environment.path("HOME"),
             dns: servers(environment.variables.get("AIRTIGHT_DNS")),
             state: under_home("XDG_STATE_HOME", ".local/state"),
+            confine: environment
+                .variables
+                .get("AIRTIGHT_CONFINE")
+                .is_none_or(|value| value != "off"),
             color: color(environment.stderr_is_terminal),
             color_stdout: color(environment.stdout_is_terminal),
             terminal: environment.stderr_is_terminal && !dumb,

@@ -12,6 +12,7 @@ use airtight_model::{Outcome, Plan, RunId};
 use crate::args::{Format, Progress, Report, RunArgs};
 use crate::catalog::FileCatalog;
 use crate::commands::Context;
+use crate::confine;
 use crate::display::{Fanout, JUnit, JsonLines, Text, TextOptions};
 use crate::failure::{ErrorClass, Failure};
 use crate::project::{Project, run_suffix};
@@ -211,6 +212,7 @@ pub(crate) fn once(
     let store = context.store()?;
     let _lease = store.lease().map_err(Failure::store)?;
     let subscribers = subscribers(context, args, project, &plan);
+    confine::prepare(context, project, &plan, &args.report);
     let egress = secrets::egress(&context.settings, project, &plan, &context.vault, &signals.cancel)?;
     let services = services(context, project, egress, subscribers.all.clone())?;
     let options = options(project, args, context.settings.verbose);

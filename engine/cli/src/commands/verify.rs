@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::args::{Format, RunArgs, VerifyArgs};
 use crate::commands::run::{self, Signals};
 use crate::commands::{Context, explain};
+use crate::confine;
 use crate::display::Paint;
 use crate::escape;
 use crate::failure::{ErrorClass, Failure};
@@ -39,6 +40,7 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<(), Failure
         .iter()
         .map(|name| explain::find(&plan, name))
         .collect::<Result<Vec<_>, _>>()?;
+    confine::prepare(context, &project, &plan, &[]);
     let egress = secrets::egress(&context.settings, &project, &plan, &context.vault, &signals.cancel)?;
     let store = context.store()?;
     let _lease = store.lease().map_err(Failure::store)?;
