@@ -2,6 +2,8 @@
 //! that compiles is started at that moment too, because nothing can be started after it. Both are of the process, not of a
 //! run: one that follows another (`--watch`) finds them as they are. Not here: how it is done (`airtight_sandbox`).
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -134,8 +136,8 @@ pub(crate) fn enter(events: &dyn Subscriber) -> Compiler {
     match &process.entered {
         None if prepared.wanted => {
             // The folders have to be there to be allowed.
-            for folder in &prepared.rules.write {
-                let _ = std::fs::create_dir_all(folder);
+            for folder in prepared.rules.write.iter().filter(|folder| !folder.exists()) {
+                let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
             }
             let applied: Confined = airtight_sandbox::confine(&prepared.rules);
             if prepared.say {

@@ -82,10 +82,21 @@ async fn code_that_was_altered_is_not_run_but_made_again() {
     process(Some(state.path()), 1).await;
     let path = kept(state.path());
     let good = std::fs::read(&path).unwrap();
-    let mut flipped = good.clone();
-    let middle = flipped.len() / 2;
-    flipped[middle] ^= 1;
-    for bad in [flipped, good[..good.len() - 1].to_vec(), Vec::new(), b"ATnc".to_vec()] {
+    // One bit of each region: the magic, its version, the MAC, the beginning, middle and end of the code.
+    let places = [0, 4, 5, 36, 37, good.len() / 2, good.len() - 1];
+    let flipped = places.map(|place| {
+        let mut flipped = good.clone();
+        flipped[place] ^= 1;
+        flipped
+    });
+    let longer = [&good[..], b"x"].concat();
+    let cut = [
+        good[..good.len() - 1].to_vec(),
+        good[..37].to_vec(),
+        Vec::new(),
+        b"ATnc".to_vec(),
+    ];
+    for bad in flipped.into_iter().chain(cut).chain([longer]) {
         std::fs::write(&path, bad).unwrap();
         assert_eq!(process(Some(state.path()), 1).await, (1, None));
         assert_eq!(std::fs::read(&path).unwrap().len(), good.len(), "it was put right");
