@@ -105,16 +105,20 @@ fn hold_lock(context: &Context, project: &Project, select: &SelectArgs) -> Resul
             let message = format!("the pipeline wants more than {} allows", shown(&file));
             Failure::pipeline("P0101", message).help("nothing of it runs here; its author can take it back")
         }
-        None => refusal(&format!("the pipeline wants more than {} says", shown(&name)), &changes),
+        None => refusal(
+            &format!("the pipeline wants more than {} says", shown(&name)),
+            &changes,
+            "airtight lock",
+        ),
     })
 }
 
-/// The refusal of changes, with what accepts them.
-pub(crate) fn refusal(message: &str, changes: &[Change]) -> Failure {
+/// The refusal of changes, with the command that accepts them.
+pub(crate) fn refusal(message: &str, changes: &[Change], command: &str) -> Failure {
     let wider = changes.iter().any(|change| change.kind == ChangeKind::Wider);
     let help = match wider {
-        true => format!("accept it: `airtight lock --accept={}`", lock::digest_of(changes)),
-        false => "list it: `airtight lock`".to_owned(),
+        true => format!("accept it: `{command} --accept={}`", lock::digest_of(changes)),
+        false => format!("list it: `{command}`"),
     };
     Failure::pipeline(if wider { "P0101" } else { "P0102" }, message).help(help)
 }

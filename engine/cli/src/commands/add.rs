@@ -32,9 +32,19 @@ pub(crate) fn add(context: &Context, args: &AddArgs) -> Result<(), Failure> {
     if !uses.starts_with("std/") {
         now.put(&uses, &component, args.pin);
     }
+    let step = args
+        .step
+        .as_ref()
+        .map_or(String::new(), |step| format!(" --step {step}"));
+    let command = format!(
+        "airtight add {}{step}{}",
+        args.uses,
+        if args.pin { " --pin" } else { "" }
+    );
     accept(
         &accepted::lock_file(&project),
         &lock::changes(&accepted, &now),
+        &command,
         &args.accept,
     )?;
     replace(&project.file, &edited)?;

@@ -56,14 +56,18 @@ pub(crate) fn update(context: &Context, args: &UpdateArgs) -> Result<(), Failure
     }
     repinned.iter().for_each(|line| output::note(line));
     let changes = lock::changes(&known, &now);
-    accept(&accepted::lock_file(&project), &changes, &args.accept)?;
+    let command = ["airtight update"]
+        .into_iter()
+        .chain(args.steps.iter().map(String::as_str));
+    let command = command.collect::<Vec<_>>().join(" ");
+    accept(&accepted::lock_file(&project), &changes, &command, &args.accept)?;
     write(&project, Some(&before), &now)
 }
 
 /// Shows what changes, has it accepted where it widens, and writes.
 fn settle(project: &Project, before: Option<Lock>, now: &Lock, how: &AcceptArgs) -> Result<(), Failure> {
     let changes = lock::changes(&before.clone().unwrap_or_default(), now);
-    accept(&accepted::lock_file(project), &changes, how)?;
+    accept(&accepted::lock_file(project), &changes, "airtight lock", how)?;
     write(project, before.as_ref(), now)
 }
 
@@ -71,13 +75,13 @@ fn settle(project: &Project, before: Option<Lock>, now: &Lock, how: &AcceptArgs)
 ///
 /// # Errors
 /// They widen and are not accepted.
-pub(crate) fn accept(file: &Path, changes: &[Change], how: &AcceptArgs) -> Result<(), Failure> {
+pub(crate) fn accept(file: &Path, changes: &[Change], command: &str, how: &AcceptArgs) -> Result<(), Failure> {
     accepted::show(changes);
     let wider = changes.iter().filter(|change| change.kind == ChangeKind::Wider).count();
     if wider == 0 {
         return Ok(());
     }
-    let refused = || accepted::refusal(&format!("this widens what {} says", shown(file)), changes);
+    let refused = || accepted::refusal(&format!("this widens what {} says", shown(file)), changes, command);
     match how.accept.as_deref() {
         None => Err(refused()),
         Some("") if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() => {
