@@ -160,19 +160,35 @@ fn a_pinned_component_is_that_binary() {
     let _ = env.run(&["plan"]).expect(0);
     assert_case("update-unknown", &env.run(&["update", "y"]).expect(2));
 
-    env.write(
-        "tools/x.wasm",
-        std::fs::read(env.project().join("network.wasm")).unwrap(),
-    );
+    let network = std::fs::read(env.project().join("network.wasm")).unwrap();
+    env.write("tools/x.wasm", network);
+    let called = "    uses: ./tools/x.wasm\n    function: connect\n    with: { address: a }\n";
+    let text = env.read("airtight.yaml").replace("    uses: ./tools/x.wasm\n", called);
+    env.write("airtight.yaml", text);
     let refused = env.run(&["update"]).expect(3);
-    assert!(
-        refused
-            .stderr
-            .contains("+ component ./tools/x.wasm imports wasi:sockets/"),
-        "{}",
-        refused.text()
-    );
-    let _ = env
-        .run(&["update", &format!("--accept={}", offered(&refused))])
-        .expect(0);
+    for part in [
+        "+ component ./tools/x.wasm imports wasi:sockets/",
+        "`airtight update --accept=",
+    ] {
+        assert!(refused.stderr.contains(part), "no {part}\n{}", refused.text());
+    }
+    let accept = format!("--accept={}", offered(&refused));
+    let _ = env.run(&["update", &accept]).expect(0);
+    let _ = env.run(&["plan"]).expect(0);
+}
+
+// What asks for the network is accepted when it is added, and the file stays as it is until then.
+#[test]
+fn a_component_that_asks_for_the_network_is_accepted_when_it_is_added() {
+    let env = project(&["network"]);
+    let before = "airtight: 1\nsteps:\n";
+    env.write("airtight.yaml", before);
+    let refused = env.run(&["add", "network.wasm", "--step", "net"]).expect(3);
+    let command = "`airtight add network.wasm --step net --accept=";
+    assert!(refused.stderr.contains(command), "{}", refused.text());
+    assert_eq!(env.read("airtight.yaml"), before);
+    let accept = format!("--accept={}", offered(&refused));
+    let _ = env.run(&["add", "network.wasm", "--step", "net", &accept]).expect(0);
+    let text = env.read("airtight.yaml");
+    assert!(text.contains("# grants: { net: [ \"tcp://HOST:PORT\" ] }"), "{text}");
 }

@@ -10,7 +10,7 @@ use airtight_pipeline::policy::Policy;
 
 use crate::args::SelectArgs;
 use crate::commands::Context;
-use crate::diagnostics::SourceFile;
+use crate::diagnostics::{self, SourceFile};
 use crate::escape;
 use crate::failure::{ErrorClass, Failure};
 use crate::output;
@@ -29,28 +29,28 @@ pub(crate) fn hold(context: &Context, project: &Project, select: &SelectArgs, pl
     Ok(())
 }
 
-/// The lock beside the pipeline file: `airtight.lock` for `airtight.yaml`, `ci.lock` for `ci.yaml`.
-pub(crate) fn lock_file(project: &Project) -> PathBuf {
-    project
-        .root
-        .join(project.file.file_name().unwrap_or_default())
-        .with_extension("lock")
+/// The lock beside a pipeline file: `airtight.lock` for `airtight.yaml`, `ci.lock` for `ci.yaml`.
+pub(crate) fn lock_file(pipeline: &Path) -> PathBuf {
+    pipeline.with_extension("lock")
 }
 
-/// The lock beside the pipeline file, if there is one. What is wrong with it has been printed if this fails.
-pub(crate) fn local_lock(project: &Project) -> Result<Option<Lock>, Failure> {
-    let file = lock_file(project);
+/// The lock beside a pipeline file, if there is one. What is wrong with it has been printed if this fails.
+pub(crate) fn local_lock(context: &Context, pipeline: &Path) -> Result<Option<Lock>, Failure> {
+    let file = lock_file(pipeline);
     if !file.exists() {
         return Ok(None);
     }
-    read_lock(project, &file).map(Some)
+    read_lock(context, &file).map(Some)
 }
 
-fn read_lock(project: &Project, file: &Path) -> Result<Lock, Failure> {
+fn read_lock(context: &Context, file: &Path) -> Result<Lock, Failure> {
     let text = read_text(file, "lock").map_err(|failure| failure.help("write it anew with `airtight lock`"))?;
-    let index = project.next_file();
-    Lock::parse(&text, index).map_err(|found| {
-        project.report_with(&found, &[source(file, text)]);
+    Lock::parse(&text, 0).map_err(|found| {
+        output::note(&diagnostics::render(
+            &found,
+            &[source(file, text)],
+            context.settings.color,
+        ));
         Failure::reported(ErrorClass::Pipeline)
     })
 }
@@ -63,14 +63,14 @@ fn source(file: &Path, text: String) -> SourceFile {
 }
 
 fn hold_lock(context: &Context, project: &Project, select: &SelectArgs) -> Result<(), Failure> {
-    let name = lock_file(project);
+    let name = lock_file(&project.file);
     let (accepted, strict, trusted) = match &select.lock_from {
         // The local lock is whoever wrote the pipeline: it does not count here.
         Some(file) => {
             let file = context.settings.folder.join(file);
-            (Some(read_lock(project, &file)?), true, Some(file))
+            (Some(read_lock(context, &file)?), true, Some(file))
         }
-        None => (local_lock(project)?, select.locked, None),
+        None => (local_lock(context, &project.file)?, select.locked, None),
     };
     let Some(accepted) = accepted else {
         if !select.locked {

@@ -1,6 +1,8 @@
 //! `airtight add`: a step for a component, put into the pipeline file with what the component takes as comments, and the
 //! component into the lock. Not here: editing the text (the pipeline).
 
+use std::path::{Path, PathBuf};
+
 use airtight_model::component::{Catalog, ComponentSummary, FunctionSignature, WitType};
 use airtight_pipeline::lock::{self, Lock};
 use airtight_pipeline::{EditError, add_step};
@@ -11,22 +13,24 @@ use crate::commands::lock::{accept, replace, write};
 use crate::commands::{Context, inspect};
 use crate::failure::Failure;
 use crate::output;
-use crate::project::{Project, read_text};
+use crate::project::read_text;
 use crate::settings::shown;
 
 /// Adds a step.
 pub(crate) fn add(context: &Context, args: &AddArgs) -> Result<(), Failure> {
-    let project = context.project()?;
-    let uses = named(context, &project, &args.uses)?;
+    // The pipeline need not be whole: a step that was added just now may still lack its arguments.
+    let file = context.settings.pipeline_file()?;
+    let text = read_text(&file, "pipeline file")?;
+    let root = root_of(&file)?;
+    let uses = named(context, &root, &args.uses)?;
     let component = context
-        .catalog_at(&project.root)?
+        .catalog_at(&root)?
         .resolve(&uses, "")
         .map_err(inspect::failure)?;
     let name = args.step.clone().unwrap_or_else(|| step_name(&uses));
     let lines = skeleton(&name, &uses, &component.summary);
-    let text = read_text(&project.file, "pipeline file")?;
-    let edited = add_step(&text, &name, &lines).map_err(|error| cannot(&project, &error, &lines))?;
-    let before = accepted::local_lock(&project)?;
+    let edited = add_step(&text, &name, &lines).map_err(|error| cannot(&file, &error, &lines))?;
+    let before = accepted::local_lock(context, &file)?;
     let accepted = before.clone().unwrap_or_default();
     let mut now = accepted.clone();
     if !uses.starts_with("std/") {
@@ -42,21 +46,29 @@ pub(crate) fn add(context: &Context, args: &AddArgs) -> Result<(), Failure> {
         if args.pin { " --pin" } else { "" }
     );
     accept(
-        &accepted::lock_file(&project),
+        &accepted::lock_file(&file),
         &lock::changes(&accepted, &now),
         &command,
         &args.accept,
     )?;
-    replace(&project.file, &edited)?;
-    output::note(&format!("added the step `{name}` to {}", shown(&project.file)));
+    replace(&file, &edited)?;
+    output::note(&format!("added the step `{name}` to {}", shown(&file)));
     if now == Lock::default() && before.is_none() {
         return Ok(());
     }
-    write(&project, before.as_ref(), &now)
+    write(&file, before.as_ref(), &now)
+}
+
+/// The folder of a pipeline file.
+fn root_of(file: &Path) -> Result<PathBuf, Failure> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    folder
+        .canonicalize()
+        .map_err(|error| Failure::pipeline("U0006", format!("cannot read the folder {}: {error}", shown(folder))))
 }
 
 /// What `uses:` says of a component: `std/NAME`, or its path from the pipeline's folder.
-fn named(context: &Context, project: &Project, component: &str) -> Result<String, Failure> {
+fn named(context: &Context, root: &Path, component: &str) -> Result<String, Failure> {
     if component.starts_with("std/") {
         return Ok(component.to_owned());
     }
@@ -70,10 +82,10 @@ fn named(context: &Context, project: &Project, component: &str) -> Result<String
         .join(component)
         .canonicalize()
         .map_err(missing)?;
-    let inside = path.strip_prefix(&project.root).ok().and_then(|path| path.to_str());
+    let inside = path.strip_prefix(root).ok().and_then(|path| path.to_str());
     inside.map(|path| format!("./{path}")).ok_or_else(|| {
         let message = format!("{} is not in the pipeline's folder", shown(&path));
-        Failure::user("C0001", message).help(format!("copy it below {}", shown(&project.root)))
+        Failure::user("C0001", message).help(format!("copy it below {}", shown(root)))
     })
 }
 
@@ -142,8 +154,8 @@ fn quoted(text: &str) -> String {
     }
 }
 
-fn cannot(project: &Project, error: &EditError, lines: &[String]) -> Failure {
-    let file = shown(&project.file);
+fn cannot(file: &Path, error: &EditError, lines: &[String]) -> Failure {
+    let file = shown(file);
     match error {
         EditError::Taken(name) => Failure::user("U0005", format!("there is a step `{name}` in {file} already"))
             .help("give another name: `--step NAME`"),

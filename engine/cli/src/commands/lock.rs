@@ -17,7 +17,7 @@ use crate::settings::shown;
 /// Writes the lock of the pipeline as it is.
 pub(crate) fn lock(context: &Context, args: &LockArgs) -> Result<(), Failure> {
     let project = context.project()?;
-    let before = accepted::local_lock(&project)?;
+    let before = accepted::local_lock(context, &project.file)?;
     let now = Lock::of(&project.checked, before.as_ref());
     settle(&project, before, &now, &args.accept)
 }
@@ -32,7 +32,7 @@ pub(crate) fn update(context: &Context, args: &UpdateArgs) -> Result<(), Failure
             return Err(Failure::user("U0005", message).help(format!("the steps are {}", names.join(", "))));
         }
     }
-    let before = accepted::local_lock(&project)?.unwrap_or_default();
+    let before = accepted::local_lock(context, &project.file)?.unwrap_or_default();
     let mut now = Lock::of(&project.checked, Some(&before));
     let meant = |uses: &str| args.steps.is_empty() || project.checked.uses_of(&args.steps).any(|of| of == uses);
     let mut known = before.clone();
@@ -60,15 +60,15 @@ pub(crate) fn update(context: &Context, args: &UpdateArgs) -> Result<(), Failure
         .into_iter()
         .chain(args.steps.iter().map(String::as_str));
     let command = command.collect::<Vec<_>>().join(" ");
-    accept(&accepted::lock_file(&project), &changes, &command, &args.accept)?;
-    write(&project, Some(&before), &now)
+    accept(&accepted::lock_file(&project.file), &changes, &command, &args.accept)?;
+    write(&project.file, Some(&before), &now)
 }
 
 /// Shows what changes, has it accepted where it widens, and writes.
 fn settle(project: &Project, before: Option<Lock>, now: &Lock, how: &AcceptArgs) -> Result<(), Failure> {
     let changes = lock::changes(&before.clone().unwrap_or_default(), now);
-    accept(&accepted::lock_file(project), &changes, "airtight lock", how)?;
-    write(project, before.as_ref(), now)
+    accept(&accepted::lock_file(&project.file), &changes, "airtight lock", how)?;
+    write(&project.file, before.as_ref(), now)
 }
 
 /// Shows changes, and has those accepted that widen.
@@ -120,8 +120,8 @@ fn confirmed(count: usize) -> bool {
 }
 
 /// Writes the lock if it says something else than before.
-pub(crate) fn write(project: &Project, before: Option<&Lock>, now: &Lock) -> Result<(), Failure> {
-    let file = accepted::lock_file(project);
+pub(crate) fn write(pipeline: &Path, before: Option<&Lock>, now: &Lock) -> Result<(), Failure> {
+    let file = accepted::lock_file(pipeline);
     let name = shown(&file);
     let text = now.to_text();
     if before.is_some_and(|before| before.to_text() == text) {
