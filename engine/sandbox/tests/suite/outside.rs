@@ -20,7 +20,8 @@ const WEB: [&str; 4] = [
     "wasi:clocks/monotonic-clock@0.2.12",
 ];
 
-/// `$get` prints the body of the answer to a GET, `$post` sends two parts and prints the answer to them. Where there is
+/// `$get` prints the body of the answer to a GET, `$post` sends two parts and prints the answer to them,
+/// `$hurry` waits 30 ms for the answer to begin. Where there is
 /// no answer, the number of the error is printed.
 fn web(authority: &str) -> String {
     let length = authority.len();
@@ -43,6 +44,8 @@ fn web(authority: &str) -> String {
 (import "wasi:io/streams@0.2.12" "[method]input-stream.blocking-read" (func $read (param i32 i64 i32)))
 (import "wasi:io/streams@0.2.12" "[resource-drop]output-stream" (func $drop_writer (param i32)))
 (import "wasi:clocks/monotonic-clock@0.2.12" "now" (func $now (result i64)))
+(import "wasi:http/types@0.2.12" "[constructor]request-options" (func $options (result i32)))
+(import "wasi:http/types@0.2.12" "[method]request-options.set-first-byte-timeout" (func $within (param i32 i32 i64) (result i32)))
 (data (i32.const 512) "{authority}")
 (data (i32.const 768) "/v1/x?q=1one two")
 (func $prepared (result i32)
@@ -68,6 +71,12 @@ fn web(authority: &str) -> String {
     (call $read (local.get $stream) (i64.const 1000) (i32.const 192))
     (if (i32.eqz (i32.load8_u (i32.const 192)))
       (then (call $print (i32.load (i32.const 196)) (i32.load (i32.const 200))) (br $more)))))
+(func $hurry
+  (local $options i32)
+  (local.set $options (call $options))
+  (drop (call $within (local.get $options) (i32.const 1) (i64.const 30000000)))
+  (call $handle (call $prepared) (i32.const 1) (local.get $options) (i32.const 128))
+  (call $tell (i32.load (i32.const 136))))
 (func $get (call $tell (call $send (call $prepared))))
 (func $post
   (local $request i32) (local $body i32) (local $writer i32) (local $future i32)
@@ -208,6 +217,30 @@ async fn a_slow_answer_takes_its_time() {
     let request = granted(&host, at, &at.to_string(), "(call $time) (call $get) (call $time)");
     let times = host.numbers(&request).await;
     assert!(times[1] - times[0] >= 50_000_000, "{times:?}");
+}
+
+// The times that a guest asks for are kept, and what it is told is its own kind of error.
+#[tokio::test]
+async fn an_answer_that_does_not_begin_in_time_is_an_error_of_the_guest() {
+    let at = server(|_| ok("late"), Duration::from_secs(60)).await;
+    let host = Host::new();
+    let report = host.run(&granted(&host, at, &at.to_string(), "(call $hurry)")).await;
+    assert_eq!((report.outcome, report.cause), (Outcome::Succeeded, None));
+    // `HTTP-response-timeout`
+    assert_eq!(host.bytes(&report.stdout), [33]);
+}
+
+// A body is not gathered by the host: what the guest has read is gone from it, and it all arrives.
+#[tokio::test]
+async fn a_large_answer_is_streamed_in() {
+    let at = server(|_| ok(&"0123456789abcdef".repeat(256 << 10)), AT_ONCE).await;
+    let host = Host::new();
+    let report = host.run(&granted(&host, at, &at.to_string(), "(call $get)")).await;
+    assert_eq!((report.outcome, report.cause), (Outcome::Succeeded, None));
+    let answer = host.bytes(&report.stdout);
+    assert_eq!(answer.len(), 4 << 20);
+    assert!(answer.chunks(16).all(|part| part == b"0123456789abcdef"));
+    assert_eq!(report.uses[0].received, 4 << 20);
 }
 
 // A struck bound of the network ends the attempt like any other, however the guest takes the error.
