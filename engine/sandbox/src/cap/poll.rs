@@ -1,5 +1,5 @@
 //! `wasi:io`: waiting in virtual time. What is ready wins; where nothing is and only timers remain, the time jumps to the
-//! earliest deadline; where something outside is awaited, the wait is real and virtual time moves by it. Errors and
+//! earliest deadline; for a step that reaches something outside, every wait is real and virtual time moves by it. Errors and
 //! streams are wasmtime-wasi's own. Not here: the clocks (`clock`).
 
 use std::time::Instant;
@@ -111,8 +111,10 @@ impl PollView<'_> {
 
     /// Nothing is ready: lets time pass until something is.
     async fn pass_time(&mut self, waiting: &Waiting) -> wasmtime::Result<Vec<u32>> {
-        let outside = self.ctx.outside && !waiting.others.is_empty();
-        if outside || (self.clock.is_real() && waiting.earliest().is_some()) {
+        // A step that speaks to others pauses for their sake (a retry, a server that asks for time), so it really pauses.
+        let real = self.ctx.outside || self.clock.is_real();
+        let ends = waiting.earliest().is_some_and(|deadline| deadline < FOREVER);
+        if real && (ends || (self.ctx.outside && !waiting.others.is_empty())) {
             return self.really_wait(waiting).await;
         }
         match waiting.earliest() {
@@ -346,6 +348,21 @@ mod tests {
         let later = world.timer(DAY);
         let list = vec![Resource::new_borrow(outside), Resource::new_borrow(later)];
         assert_eq!(world.view().poll(list).await.unwrap(), [0]);
+    }
+
+    // A pause between two requests is for the server's sake, so it is one, though the clock is virtual.
+    #[tokio::test]
+    async fn a_step_that_reaches_out_really_pauses() {
+        let mut world = World::new();
+        world.ctx.outside = true;
+        let (start, virtually) = (Instant::now(), world.clock.now());
+        let timer = world.timer(20_000_000);
+        let list = vec![Resource::new_borrow(timer)];
+        assert_eq!(world.view().poll(list).await.unwrap(), [0]);
+        assert!(start.elapsed() >= std::time::Duration::from_millis(20));
+        assert!(world.clock.now() >= virtually + 20_000_000);
+        let never = world.timer(u64::MAX);
+        assert!(world.poll(&[never]).unwrap_err().is::<Stuck>());
     }
 
     // Where the time is real, a sleep is one.
