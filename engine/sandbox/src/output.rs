@@ -23,6 +23,10 @@ const MEMORY_BYTES: usize = 256 << 10;
 const WRITE_BYTES: usize = 64 << 10;
 /// How much of a guest's text is in a traced call, in bytes.
 const MAX_TRACED: usize = 512;
+/// What a line of the log counts beside its text, in bytes: an empty one takes of the host as well.
+const LINE_COST: usize = 64;
+/// What a field of a line counts beside its texts, in bytes.
+const FIELD_COST: usize = 48;
 /// The most reports of an attempt.
 const MAX_REPORTS: usize = 100_000;
 /// The most bytes of all reports of an attempt.
@@ -167,14 +171,13 @@ impl Said {
     pub(crate) fn log(&self, line: LogLine) -> wasmtime::Result<()> {
         self.trace
             .call(|| format!("log {:?}: {}", line.level, printable(&line.message, MAX_TRACED)));
+        let fields = line.fields.iter();
         let size = line.message.len()
-            + line
-                .fields
-                .iter()
-                .map(|(name, value)| name.len() + value.len())
+            + fields
+                .map(|(name, value)| FIELD_COST + name.len() + value.len())
                 .sum::<usize>();
         let mut shared = self.shared();
-        shared.take(size as u64 + 1)?;
+        shared.take((LINE_COST + size) as u64)?;
         self.sink.log(&line);
         shared.log.push(line);
         Ok(())
