@@ -9,6 +9,7 @@ mod commands;
 mod damage;
 mod files;
 mod foreign;
+mod grants;
 mod graph;
 mod lock;
 mod outcomes;

@@ -1,0 +1,86 @@
+//! What is on the host below a folder: to see that nothing was changed, and where a text is. Not here: judging it.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::Path;
+
+/// Every entry by its path, with what it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Listing(BTreeMap<String, String>);
+
+/// Where the program keeps its own: what is there may change.
+const OWN: [&str; 2] = ["home/.cache", "home/.local"];
+
+fn walk(root: &Path, folder: &Path, see: &mut dyn FnMut(&str, &Path)) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+        see(&name, &path);
+        if path.is_dir() && !path.is_symlink() {
+            walk(root, &path, see);
+        }
+    }
+}
+
+fn state_of(path: &Path) -> String {
+    let found = path.symlink_metadata().unwrap();
+    if found.is_symlink() {
+        return format!("a link to {}", path.read_link().unwrap().display());
+    }
+    if found.is_dir() {
+        return "a folder".to_owned();
+    }
+    let mut hasher = DefaultHasher::new();
+    std::fs::read(path).unwrap().hash(&mut hasher);
+    format!(
+        "{:x} {:?} {:?}",
+        hasher.finish(),
+        found.permissions(),
+        found.modified().unwrap()
+    )
+}
+
+impl Listing {
+    /// All that is below `root` but the program's own store and state.
+    pub(crate) fn of(root: &Path) -> Self {
+        let mut all = BTreeMap::new();
+        walk(root, root, &mut |name, path| {
+            let own = OWN
+                .iter()
+                .any(|own| name == *own || name.starts_with(&format!("{own}/")));
+            if !own {
+                all.insert(name.to_owned(), state_of(path));
+            }
+        });
+        Self(all)
+    }
+
+    /// The paths that are there only before or only after, or are otherwise.
+    pub(crate) fn changes(&self, after: &Self) -> Vec<String> {
+        let all: std::collections::BTreeSet<&String> = self.0.keys().chain(after.0.keys()).collect();
+        let differs = |path: &&&String| self.0.get(**path) != after.0.get(**path);
+        all.iter().filter(differs).map(|path| (**path).clone()).collect()
+    }
+}
+
+/// The files below `root` that have these bytes somewhere, or in their names.
+pub(crate) fn files_with(root: &Path, needle: &[u8]) -> Vec<String> {
+    let has = |bytes: &[u8]| {
+        bytes
+            .windows(needle.len())
+            .any(|window| window[0] == needle[0] && window == needle)
+    };
+    let mut found = Vec::new();
+    walk(root, root, &mut |name, path| {
+        // What the system does not let us read, a guest has not written.
+        let bytes = if path.is_file() {
+            std::fs::read(path).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        if has(&bytes) || has(name.as_bytes()) {
+            found.push(name.to_owned());
+        }
+    });
+    found
+}
