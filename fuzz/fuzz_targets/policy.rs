@@ -1,10 +1,10 @@
-//! Any text as a policy: it is read or refused. Never a panic.
+//! Any text as a grant and a request: it is decided over in one form, and what is allowed is within the grant.
 
 #![no_main]
 
-use airtight_pipeline::policy::Policy;
+#[path = "../../engine/model/tests/law/policy.rs"]
+mod policy;
+
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &str| {
-    let _ = Policy::parse(text, 0);
-});
+fuzz_target!(|text: &str| policy::check(text));

@@ -97,7 +97,7 @@ fn the_corpus_of_locks_never_panics() {
 // The same for policies.
 #[test]
 fn the_corpus_of_policies_never_panics() {
-    let texts = corpus("policy");
+    let texts = corpus("policy_file");
     assert!(texts.len() > 10);
     texts.iter().for_each(|text| try_policy(text));
 }
@@ -129,7 +129,7 @@ proptest! {
     // The same for locks and policies.
     #[test]
     fn damaged_locks_and_policies_never_panic(which in 0usize..100, at in 0usize..2000, put in "[\\[\\]{}:,='\"#*.\n é0-9a-z]{0,3}", cut in 0usize..20) {
-        for (target, attempt) in [("lock", try_lock as fn(&str)), ("policy", try_policy)] {
+        for (target, attempt) in [("lock", try_lock as fn(&str)), ("policy_file", try_policy)] {
             let texts = corpus(target);
             attempt(&damage(&texts[which % texts.len()], at, cut, &put));
         }
