@@ -62,7 +62,8 @@ fn source(file: &Path, text: String) -> SourceFile {
     }
 }
 
-fn hold_lock(context: &Context, project: &Project, select: &SelectArgs) -> Result<(), Failure> {
+/// Refuses what the author has not accepted: it is known before the values of inputs are.
+pub(crate) fn hold_lock(context: &Context, project: &Project, select: &SelectArgs) -> Result<(), Failure> {
     let name = lock_file(&project.file);
     let (accepted, strict, trusted) = match &select.lock_from {
         // The local lock is whoever wrote the pipeline: it does not count here.

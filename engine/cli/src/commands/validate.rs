@@ -1,5 +1,6 @@
 //! `airtight validate`: checks the pipeline and makes its plan, and does nothing with it. Not here: the checks.
 
+use crate::accepted;
 use crate::args::SelectArgs;
 use crate::commands::Context;
 use crate::failure::Failure;
@@ -15,7 +16,10 @@ pub(crate) fn validate(context: &Context, select: &SelectArgs) -> Result<(), Fai
     });
     let steps = match complete {
         true => project.plan(context, select)?.steps.len(),
-        false => project.checked.step_names().count(),
+        false => {
+            accepted::hold_lock(context, &project, select)?;
+            project.checked.step_names().count()
+        }
     };
     let plural = if steps == 1 { "" } else { "s" };
     output::note(&format!("{} is valid: {steps} step{plural}", shown(&project.file)));

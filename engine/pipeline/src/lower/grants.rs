@@ -31,13 +31,26 @@ impl Lower<'_> {
                     let entries = self.map(value, "secrets").unwrap_or_default();
                     granted.secrets = entries.iter().filter_map(|entry| self.secret_item(entry)).collect();
                 }
-                "clock" => granted.clock = self.word(value, "clock", &[("real", key.span)]),
-                "random" => granted.random = self.word(value, "random", &[("real", true)]).is_some(),
+                "clock" if self.real(value, "clock") => granted.clock = Some(key.span),
+                "random" if self.real(value, "random") => granted.random = true,
+                "clock" | "random" => {}
                 _ => self.unknown_key(key, keys::GRANTS, "grants"),
             }
         }
         granted.faulty = self.found.len() > before;
         granted
+    }
+
+    /// Whether a value is `real`; anything else is reported.
+    fn real(&mut self, node: &Node, what: &str) -> bool {
+        if node.text() == Some("real") {
+            return true;
+        }
+        let message = format!("`{what}:` takes `real`, not `{}`", self.raw(node.span));
+        let help = format!("write `{what}: real`, or leave it out");
+        self.found
+            .push(Diagnostic::error(codes::BAD_VALUE, node.span, message).help(help));
+        false
     }
 
     /// The items of a list; one item by itself is a list of one.
