@@ -162,7 +162,7 @@ fn a_pinned_component_is_that_binary() {
 
     let network = std::fs::read(env.project().join("network.wasm")).unwrap();
     env.write("tools/x.wasm", network);
-    let called = "    uses: ./tools/x.wasm\n    function: connect\n    with: { address: a }\n";
+    let called = "    uses: ./tools/x.wasm\n    function: open-connection\n    with: { address: a }\n";
     let text = env.read("airtight.yaml").replace("    uses: ./tools/x.wasm\n", called);
     env.write("airtight.yaml", text);
     let refused = env.run(&["update"]).expect(3);

@@ -113,8 +113,13 @@ fn a_guest_that_runs_longer_than_its_limit_has_timed_out() {
 #[test]
 fn a_step_that_fails_after_a_refusal_is_denied() {
     for (function, argument, capability, request) in [
-        ("connect", "address: \"192.0.2.1:443\"", "net", "tcp://192.0.2.1:443"),
-        ("listen", "address: \"127.0.0.1:8080\"", "net", "TCP"),
+        (
+            "open-connection",
+            "address: \"192.0.2.1:443\"",
+            "net",
+            "tcp://192.0.2.1:443",
+        ),
+        ("listen-at", "address: \"127.0.0.1:8080\"", "net", "TCP"),
         ("datagram", "address: \"127.0.0.1:8080\"", "net", "UDP"),
         ("look-up", "name: example.com", "net", "example.com"),
         ("http-get", "authority: example.com", "http", "example.com"),

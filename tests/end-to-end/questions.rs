@@ -34,7 +34,7 @@ fn who_may_reach_a_host_and_who_did_is_told() {
     let env = pipeline(
         &["network"],
         &format!(
-            "steps:\n  good:\n    uses: ./network.wasm\n    function: connect\n    with: {{ address: \"127.0.0.1:{port}\" }}\n    \
+            "steps:\n  good:\n    uses: ./network.wasm\n    function: open-connection\n    with: {{ address: \"127.0.0.1:{port}\" }}\n    \
              grants: {{ net: [ \"tcp://127.0.0.1:{port}\", \"tcp://idle.example.com:25\" ] }}\n  \
              bad:\n    uses: ./network.wasm\n    function: tolerant\n    with: {{ address: \"127.0.0.1:{port}\" }}\n"
         ),
