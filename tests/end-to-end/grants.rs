@@ -71,6 +71,51 @@ fn a_download_without_a_pin_runs_again() {
     }
 }
 
+/// Serves a file of ten bytes to two requests: the first answer breaks after five, the second one is the rest.
+fn breaking() -> (std::net::SocketAddr, std::thread::JoinHandle<Vec<String>>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let answers = [
+        "HTTP/1.1 200 OK\r\netag: \"v1\"\r\ncontent-length: 10\r\nconnection: close\r\n\r\n01234",
+        "HTTP/1.1 206 Partial Content\r\netag: \"v1\"\r\ncontent-range: bytes 5-9/10\r\ncontent-length: 5\r\nconnection: close\r\n\r\n56789",
+    ];
+    let serve = move || {
+        let answer = |text: &str| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
+                head.push(byte[0]);
+            }
+            stream.write_all(text.as_bytes()).unwrap();
+            String::from_utf8(head).unwrap()
+        };
+        answers.map(answer).to_vec()
+    };
+    (address, std::thread::spawn(serve))
+}
+
+#[test]
+fn a_broken_download_is_taken_up_where_it_broke() {
+    let (address, served) = breaking();
+    let env = pipeline(
+        &[],
+        &format!(
+            "steps:\n  get: {{ uses: std/fetch, with: {{ url: \"http://{address}/file\" }}, grants: {{ http: [ \"http://{address}\" ] }}, \
+             outputs: {{ file: /out/file }} }}\nexport: {{ dist/file: get.file }}\n"
+        ),
+    );
+    let run = run(&env, 0, &[]);
+    assert_eq!(env.read("dist/file"), "0123456789", "{}", run.text());
+    let heard = served.join().unwrap();
+    assert!(!heard[0].contains("range:"), "{heard:?}");
+    assert!(
+        heard[1].contains("range: bytes=5-\r\n") && heard[1].contains("if-range: \"v1\"\r\n"),
+        "{heard:?}"
+    );
+}
+
 /// A step that posts with a secret to `https://localhost`.
 fn post(server: &Server, more: &str) -> String {
     let port = server.port();

@@ -88,4 +88,19 @@ hostile! { |_| {};
         (func (export "run") (call_indirect (type $t) (i64.const 1) (i32.const 0)))"#).fails("trapped");
     /// Begins with data that lies outside of its memory.
     data_outside => bomb(r#"(memory 1) (data (i32.const 65535) "ab") (func (export "run"))"#).fails("trapped");
+    /// Is larger than a component may be.
+    large_component => bomb(&format!(r#"(memory 1) (data "{}") (func (export "run"))"#, "x".repeat(1 << 20)))
+        .limits("component: 64KiB").fails("64KiB");
+    /// Has a function that takes long to compile: tens of thousands of values that all live at the same time.
+    long_to_compile => {
+        let count = 40_000;
+        let (mut take, mut give) = (String::new(), String::new());
+        for i in 0..count {
+            take.push_str(&format!("(local.set {i} (i64.load (i32.const {})))", i % 60_000));
+            give.push_str(&format!("(i64.store (i32.const {}) (i64.mul (local.get {i}) (local.get {})))", i % 60_000, count - 1 - i));
+        }
+        let locals = "i64 ".repeat(count);
+        bomb(&format!(r#"(memory 1) (func (export "run") (local {locals}) {take} {give} {give})"#))
+            .limits("compile: 100ms").fails("compile")
+    };
 }
