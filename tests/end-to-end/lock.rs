@@ -127,6 +127,10 @@ fn a_lock_that_is_asked_for_is_there_and_reads() {
     assert_case("locked-unlisted", &env.run(&["plan", "--locked"]).expect(3));
     env.write("airtight.lock", "version = 1\nsteps = 3\n");
     assert_case("broken", &env.run(&["plan"]).expect(3));
+    // A lock that cannot be read is not the same as none.
+    std::fs::remove_file(env.project().join("airtight.lock")).unwrap();
+    std::os::unix::fs::symlink("nowhere", env.project().join("airtight.lock")).unwrap();
+    let _ = env.run(&["plan"]).expect(3);
 }
 
 // A pinned component is that binary and no other, until `update` takes over the new one; what it imports more is accepted still.

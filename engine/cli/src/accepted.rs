@@ -15,7 +15,7 @@ use crate::escape;
 use crate::failure::{ErrorClass, Failure};
 use crate::output;
 use crate::project::{Project, read_text};
-use crate::settings::shown;
+use crate::settings::{is_there, shown};
 
 /// Refuses what the author has not accepted and what a policy does not allow. What is wrong has been printed if this
 /// fails.
@@ -37,7 +37,7 @@ pub(crate) fn lock_file(pipeline: &Path) -> PathBuf {
 /// The lock beside a pipeline file, if there is one. What is wrong with it has been printed if this fails.
 pub(crate) fn local_lock(context: &Context, pipeline: &Path) -> Result<Option<Lock>, Failure> {
     let file = lock_file(pipeline);
-    if !file.exists() {
+    if !is_there(&file) {
         return Ok(None);
     }
     read_lock(context, &file).map(Some)

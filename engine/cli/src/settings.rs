@@ -136,7 +136,7 @@ impl Settings {
             color_stdout: color(environment.stdout_is_terminal),
             terminal: environment.stderr_is_terminal && !dumb,
             verbose: global.verbose,
-            policy: Some(PathBuf::from(SYSTEM_POLICY)).filter(|file| file.symlink_metadata().is_ok()),
+            policy: Some(PathBuf::from(SYSTEM_POLICY)).filter(|file| is_there(file)),
         }
     }
 
@@ -176,6 +176,14 @@ fn servers(text: Option<&OsString>) -> Result<Vec<SocketAddr>, Failure> {
         )
         .help("write addresses with their ports, for example `AIRTIGHT_DNS=192.0.2.53:53,[2001:db8::53]:53`")
     })
+}
+
+/// Whether a file is there, or may be: one that cannot be looked at must not count as none.
+pub(crate) fn is_there(file: &Path) -> bool {
+    match file.symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+    }
 }
 
 /// A path in backticks, escaped.
