@@ -9,7 +9,7 @@ use crate::tree::Node;
 
 /// The version of what the engine lets a guest observe. Raise it with every change that can change a guest's result:
 /// the clock's tick, the order of a listing, an error code.
-pub const ENGINE_SEMANTICS: u32 = 1;
+pub const ENGINE_SEMANTICS: u32 = 2;
 
 /// All that determines the result of a step.
 #[derive(Debug, Clone, PartialEq)]
