@@ -6,6 +6,7 @@ mod bad_input;
 mod caching;
 mod cancel;
 mod commands;
+mod confinement;
 mod damage;
 mod files;
 mod foreign;
