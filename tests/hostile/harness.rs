@@ -308,12 +308,17 @@ fn observe(cases: Vec<Case>, prepare: fn(&mut Surroundings)) -> Seen {
     let mut around = surroundings();
     prepare(&mut around);
     write(&around, &cases);
-    let before = Listing::of(around.env.root());
+    // Among the program's own files, where a canary is looked for and a change is none.
+    let report = around.env.root().join("home/.local/report.xml");
+    std::fs::create_dir_all(report.parent().unwrap()).unwrap();
+    let report = format!("junit={}", report.display());
     let run = || {
-        let mut command = around.env.command(&["run", "--keep-going", "--format", "json"]);
+        let arguments = ["run", "--keep-going", "--format", "json", "--report", &report];
+        let mut command = around.env.command(&arguments);
         command.envs(around.variables.iter().map(|(name, value)| (name, value)));
         around.env.finish(&mut command)
     };
+    let before = Listing::of(around.env.root());
     let first = run();
     if let Some(heard) = &around.heard {
         // What servers remember of a run is not of the next one.
@@ -327,6 +332,11 @@ fn observe(cases: Vec<Case>, prepare: fn(&mut Surroundings)) -> Seen {
         first.text()
     );
     let changed = before.changes(&Listing::of(around.env.root()));
+    assert!(
+        around.env.root().join("home/.local/report.xml").is_file(),
+        "{}",
+        second.stderr
+    );
     let leaks = leaks(around.env.root(), &[&first, &second]);
     let heard = around.heard.map(|heard| heard.lock().unwrap().clone());
     Seen {
