@@ -119,12 +119,14 @@ struct Requests {
 }
 
 type HttpOrigin = (&'static str, String, u16);
+/// What is common to all connections to one host and port: of it, and the grants that allowed them.
+type Sockets = (Transport, Host, BTreeSet<String>);
 
 /// What a step wants of the world.
 #[derive(Debug, Default)]
 struct Wanted {
     http: BTreeMap<HttpOrigin, (Scheme, Host, Requests)>,
-    net: BTreeMap<(String, String, u16), (Transport, Host, BTreeSet<String>)>,
+    net: BTreeMap<(String, String, u16), Sockets>,
     /// Request and grant.
     secrets: BTreeSet<(String, String)>,
     clock: bool,
@@ -221,10 +223,8 @@ impl Wanted {
 
     /// Items of `net:`.
     fn net(&self, present: &Grants) -> Vec<String> {
-        let item = |((_, _, port), (transport, host, grants)): (
-            &(String, String, u16),
-            &(Transport, Host, BTreeSet<String>),
-        )| {
+        let item = |(key, wanted): (&(String, String, u16), &Sockets)| {
+            let ((_, _, port), (transport, host, grants)) = (key, wanted);
             let by = present.net.iter().find(|grant| grants.contains(&grant.to_string()));
             let grant = NetGrant {
                 transport: *transport,
