@@ -97,8 +97,46 @@ fn a_compile_bomb_ends_at_its_limit() {
         Some("raise it in the step: `limits: { compile: 600ms }`")
     );
     assert!(!report.cacheable);
+    wait_until_no_worker_is_left();
     let report = &run_all(&host, &[host.command(&command(&[], "", ""))])[0];
     assert_eq!(report.outcome, Outcome::Succeeded, "{:?}", report.cause);
+}
+
+/// Every child here leads a session of its own, in which what it forked is; so workers are gone when each session has one
+/// process. Children of other tests that compile meanwhile come to an end too.
+fn wait_until_no_worker_is_left() {
+    let program = std::env::current_exe().unwrap();
+    let sessions = || -> Option<Vec<String>> {
+        let mut sessions = Vec::new();
+        for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let mut words = command.split(|byte| *byte == 0);
+            let ours = words.next() == Some(program.as_os_str().as_encoded_bytes());
+            if ours && words.next() == Some(b"compile-child") {
+                let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+                // After the name in parentheses: state, parent, group, session.
+                let (_, rest) = stat.rsplit_once(')')?;
+                sessions.push(rest.split_whitespace().nth(3)?.to_owned());
+            }
+        }
+        Some(sessions)
+    };
+    let began = Instant::now();
+    loop {
+        if let Some(mut found) = sessions() {
+            let count = found.len();
+            found.sort();
+            found.dedup();
+            if found.len() == count {
+                return;
+            }
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "a worker goes on without its step"
+        );
+        std::thread::yield_now();
+    }
 }
 
 fn what_is_no_component_is_told() {

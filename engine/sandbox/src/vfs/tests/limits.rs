@@ -71,6 +71,30 @@ fn the_limit_of_files_counts_names() {
     assert_eq!(world.open("out/x", NEW), Err(Code::Quota));
 }
 
+// A name that no tree holds is refused to every guest alike; one beyond the pipeline's bound ends the attempt.
+#[test]
+fn the_limit_of_names_is_struck_by_whatever_makes_one() {
+    let made = |act: &dyn Fn(&mut World, &str) -> Result<(), Code>, length: usize| {
+        let mut world = limited(Limits {
+            name: 10,
+            ..Limits::DEFAULT
+        });
+        let result = act(&mut world, &format!("out/{}", "n".repeat(length)));
+        (result, world.vfs.struck())
+    };
+    let acts: [&dyn Fn(&mut World, &str) -> Result<(), Code>; 4] = [
+        &|world, path| world.mkdir(path),
+        &|world, path| world.write(path, "x").map(drop),
+        &|world, path| world.symlink("x", path),
+        &|world, path| world.rename("cow/a", &path.replace("out/", "cow/")),
+    ];
+    for act in acts {
+        assert_eq!(made(act, 10), (Ok(()), None));
+        assert_eq!(made(act, 11), (Err(Code::NameTooLong), Some(StruckLimit::Name(10))));
+        assert_eq!(made(act, 256), (Err(Code::NameTooLong), None));
+    }
+}
+
 // Handles of every sort, given back when they are closed.
 #[test]
 fn the_limit_of_handles_counts_what_is_open() {
