@@ -63,13 +63,8 @@ impl Listing {
     }
 }
 
-/// The files below `root` that have these bytes somewhere, or in their names.
-pub(crate) fn files_with(root: &Path, needle: &[u8]) -> Vec<String> {
-    let has = |bytes: &[u8]| {
-        bytes
-            .windows(needle.len())
-            .any(|window| window[0] == needle[0] && window == needle)
-    };
+/// The files below `root` that have one of these texts somewhere, or in their names, and which.
+pub(crate) fn files_with(root: &Path, texts: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     walk(root, root, &mut |name, path| {
         // What the system does not let us read, a guest has not written.
@@ -78,9 +73,10 @@ pub(crate) fn files_with(root: &Path, needle: &[u8]) -> Vec<String> {
         } else {
             Vec::new()
         };
-        if has(&bytes) || has(name.as_bytes()) {
-            found.push(name.to_owned());
-        }
+        // The texts are ASCII, which stays as it is whatever stands around it.
+        let content = String::from_utf8_lossy(&bytes);
+        let has = |text: &&String| content.contains(text.as_str()) || name.contains(text.as_str());
+        found.extend(texts.iter().filter(has).map(|text| format!("{name} has {text}")));
     });
     found
 }
