@@ -71,10 +71,13 @@ fn the_limit_of_files_counts_names() {
     assert_eq!(world.open("out/x", NEW), Err(Code::Quota));
 }
 
+/// Makes something at a path.
+type Act = dyn Fn(&mut World, &str) -> Result<(), Code>;
+
 // A name that no tree holds is refused to every guest alike; one beyond the pipeline's bound ends the attempt.
 #[test]
 fn the_limit_of_names_is_struck_by_whatever_makes_one() {
-    let made = |act: &dyn Fn(&mut World, &str) -> Result<(), Code>, length: usize| {
+    let made = |act: &Act, length: usize| {
         let mut world = limited(Limits {
             name: 10,
             ..Limits::DEFAULT
@@ -82,7 +85,7 @@ fn the_limit_of_names_is_struck_by_whatever_makes_one() {
         let result = act(&mut world, &format!("out/{}", "n".repeat(length)));
         (result, world.vfs.struck())
     };
-    let acts: [&dyn Fn(&mut World, &str) -> Result<(), Code>; 4] = [
+    let acts: [&Act; 4] = [
         &|world, path| world.mkdir(path),
         &|world, path| world.write(path, "x").map(drop),
         &|world, path| world.symlink("x", path),
