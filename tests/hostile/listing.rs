@@ -80,3 +80,24 @@ pub(crate) fn files_with(root: &Path, texts: &[String]) -> Vec<String> {
     });
     found
 }
+
+// A listing that saw nothing would call every host unchanged.
+#[test]
+fn a_listing_sees_every_kind_of_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for name in ["content", "gone", "mode"] {
+        std::fs::write(root.join(name), "a").unwrap();
+    }
+    std::fs::create_dir_all(root.join("home/.cache/airtight")).unwrap();
+    let before = Listing::of(root);
+    assert!(before.changes(&Listing::of(root)).is_empty());
+    std::fs::write(root.join("content"), "b").unwrap();
+    std::fs::remove_file(root.join("gone")).unwrap();
+    std::fs::set_permissions(root.join("mode"), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    std::os::unix::fs::symlink("content", root.join("link")).unwrap();
+    std::fs::create_dir(root.join("new")).unwrap();
+    std::fs::write(root.join("home/.cache/airtight/own"), "x").unwrap();
+    let changes = before.changes(&Listing::of(root));
+    assert_eq!(changes, ["content", "gone", "link", "mode", "new"]);
+}
