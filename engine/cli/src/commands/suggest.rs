@@ -77,7 +77,12 @@ fn one(project: &Project, step: &PlannedStep, did: &StepHistory, run: (u64, &Run
         did.outcome.word()
     )];
     if least.lines.is_empty() {
-        lines.push("# it used no grant: it needs no `grants:`".to_owned());
+        let needs = if least.notes.is_empty() {
+            ": it needs no `grants:`"
+        } else {
+            ""
+        };
+        lines.push(format!("# it used no grant{needs}"));
     } else {
         lines.push("grants:".to_owned());
         lines.extend(least.lines.iter().map(|line| format!("  {}", escape::line(line))));

@@ -175,7 +175,12 @@ impl Text {
                 count,
                 ..
             } = used;
-            let text = format!("{capability}: {request}, {count} times, by {grant}");
+            let often = if count == 1 {
+                "once".to_owned()
+            } else {
+                format!("{count} times")
+            };
+            let text = format!("{capability}: {request}, {often}, by {grant}");
             self.say(state, &format!("  {}: {}", self.paint.dim("used"), escape::line(&text)));
         }
         for denial in state.denials.remove(&end.step).unwrap_or_default() {
