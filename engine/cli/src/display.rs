@@ -9,7 +9,7 @@ mod text;
 pub(crate) use failures::{Paint, log_text};
 pub(crate) use jsonl::JsonLines;
 pub(crate) use junit::JUnit;
-pub(crate) use text::{Text, TextOptions};
+pub(crate) use text::{Places, Text, TextOptions};
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 //! pipeline), or running it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use airtight_model::diagnostic::{Diagnostic, Severity, Span};
 use airtight_model::{Plan, SourceId};
@@ -14,6 +15,7 @@ use crate::args::SelectArgs;
 use crate::catalog::FileCatalog;
 use crate::commands::Context;
 use crate::diagnostics::{self, SourceFile};
+use crate::display::Places;
 use crate::escape;
 use crate::failure::{ErrorClass, Failure};
 use crate::output;
@@ -92,12 +94,16 @@ impl Project {
 
     /// The file and line of a place: `airtight.yaml:14`.
     pub(crate) fn place(&self, span: Span) -> String {
-        let Some(file) = self.files.get(span.file as usize) else {
-            return "the pipeline file".to_owned();
-        };
-        let before = file.text.bytes().take(span.start as usize);
-        let line = before.filter(|byte| *byte == b'\n').count() + 1;
-        format!("{}:{line}", file.name)
+        place(&self.files, span)
+    }
+
+    /// The places of a plan's steps, each found when it is asked for: most runs ask for none.
+    pub(crate) fn places(&self, plan: &Arc<Plan>) -> Places {
+        let (files, plan) = (self.files.clone(), Arc::clone(plan));
+        Box::new(move |name| {
+            let step = plan.steps.iter().find(|step| step.name == name)?;
+            Some(place(&files, step.span))
+        })
     }
 
     /// Prints diagnostics that point into the pipeline's files and into others, which come after them.
@@ -154,6 +160,15 @@ impl Project {
         }
         Ok(())
     }
+}
+
+fn place(files: &[SourceFile], span: Span) -> String {
+    let Some(file) = files.get(span.file as usize) else {
+        return "the pipeline file".to_owned();
+    };
+    let before = file.text.bytes().take(span.start as usize);
+    let line = before.filter(|byte| *byte == b'\n').count() + 1;
+    format!("{}:{line}", file.name)
 }
 
 fn unreadable(what: &str, path: &Path, error: &std::io::Error) -> Failure {

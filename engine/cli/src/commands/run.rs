@@ -167,7 +167,7 @@ pub(crate) struct Subscribers {
 }
 
 /// Makes the subscribers that the arguments ask for.
-pub(crate) fn subscribers(context: &Context, args: &RunArgs, project: &Project, plan: &Plan) -> Subscribers {
+pub(crate) fn subscribers(context: &Context, args: &RunArgs, project: &Project, plan: &Arc<Plan>) -> Subscribers {
     let mut all: Vec<Arc<dyn Subscriber>> = Vec::new();
     let settings = &context.settings;
     match args.format {
@@ -178,11 +178,7 @@ pub(crate) fn subscribers(context: &Context, args: &RunArgs, project: &Project, 
             color: settings.color,
             verbose: settings.verbose,
             raw: args.raw,
-            places: plan
-                .steps
-                .iter()
-                .map(|step| (step.name.clone(), project.place(step.span)))
-                .collect(),
+            places: project.places(plan),
         }))),
     }
     let path = |file: &PathBuf| settings.folder.join(file);

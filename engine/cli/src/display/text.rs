@@ -1,7 +1,7 @@
 //! A run for people: lines that stay, and on a terminal a live area of what is running. Not here: failures' details
 //! (`failures`).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -14,8 +14,10 @@ use crate::display::failures::{LastLines, Paint, log_text};
 use crate::escape;
 use crate::output;
 
+/// Says where a step is in the pipeline file: `airtight.yaml:14`. Asked only for what has to be shown.
+pub(crate) type Places = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// How a run is shown.
-#[derive(Debug, Clone)]
 pub(crate) struct TextOptions {
     pub(crate) progress: Progress,
     pub(crate) terminal: bool,
@@ -23,7 +25,7 @@ pub(crate) struct TextOptions {
     pub(crate) verbose: u8,
     pub(crate) raw: bool,
     /// Where each step is in the pipeline file: `airtight.yaml:14`.
-    pub(crate) places: HashMap<String, String>,
+    pub(crate) places: Places,
 }
 
 /// The subscriber.
@@ -195,8 +197,8 @@ impl Text {
                 &format!("  {}: {}", self.paint.yellow("denied"), escape::line(&text)),
             );
             let Some(allow) = &denial.allow else { continue };
-            let place = self.options.places.get(&end.step);
-            let place = place.map_or(String::new(), |place| format!(" ({})", escape::line(place)));
+            let place = (self.options.places)(&end.step);
+            let place = place.map_or(String::new(), |place| format!(" ({})", escape::line(&place)));
             let step = escape::line(&end.step);
             let help = self.paint.cyan("help");
             self.say(
