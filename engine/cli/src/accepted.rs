@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use airtight_model::{Diagnostic, Plan};
 use airtight_pipeline::lock::{self, Change, ChangeKind, Lock};
-use airtight_pipeline::policy::Policy;
+use airtight_pipeline::policy::{Asked, Policy};
 
 use crate::args::SelectArgs;
 use crate::commands::Context;
@@ -23,8 +23,9 @@ pub(crate) fn hold(context: &Context, project: &Project, select: &SelectArgs, pl
     hold_lock(context, project, select)?;
     let given = select.policy.iter().map(|file| context.settings.folder.join(file));
     let system = context.settings.policy.clone();
+    let asked = Asked::of(plan);
     for file in system.into_iter().chain(given) {
-        hold_policy(project, &file, plan)?;
+        hold_policy(project, &file, &asked, plan)?;
     }
     Ok(())
 }
@@ -135,14 +136,14 @@ pub(crate) fn show(changes: &[Change]) {
     }
 }
 
-fn hold_policy(project: &Project, file: &Path, plan: &mut Plan) -> Result<(), Failure> {
+fn hold_policy(project: &Project, file: &Path, asked: &Asked, plan: &mut Plan) -> Result<(), Failure> {
     let text = read_text(file, "policy").map_err(|failure| Failure { help: None, ..failure })?;
     let index = project.next_file();
     let policy = Policy::parse(&text, index).map_err(|found| {
         project.report_with(&found, &[source(file, text.clone())]);
         Failure::reported(ErrorClass::Pipeline)
     })?;
-    policy.apply(&project.checked, plan).map_err(|found| {
+    policy.apply(&project.checked, asked, plan).map_err(|found| {
         project.report_with(&found, &[source(file, text)]);
         Failure::reported(ErrorClass::Denied)
     })

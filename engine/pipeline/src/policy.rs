@@ -4,8 +4,9 @@
 //! A maximum of a limit also holds for a step that says nothing of it; a step that asks for more is refused.
 
 mod read;
+mod secret;
 
-use airtight_model::grant::{HttpGrant, NetGrant, Origin};
+use airtight_model::grant::{HttpGrant, NetGrant};
 use airtight_model::plan::{Plan, PlannedSecret, PlannedStep, SecretSource};
 use airtight_model::step::Limits;
 use airtight_model::{Diagnostic, Span};
@@ -15,6 +16,8 @@ use crate::codes;
 use crate::limits::{set, value};
 use crate::lock;
 use crate::nearest::quoted;
+
+use secret::Secrets;
 
 /// The most bytes of a policy file.
 pub const MAX_POLICY_BYTES: usize = 1 << 20;
@@ -42,21 +45,6 @@ struct Hosts {
     net: Vec<NetGrant>,
 }
 
-/// The secrets that steps may use.
-#[derive(Debug, Clone)]
-struct Secrets {
-    place: Span,
-    rules: Vec<SecretRule>,
-}
-
-/// A secret, and where it may be sent; anywhere without `to`.
-#[derive(Debug, Clone)]
-struct SecretRule {
-    name: String,
-    place: Span,
-    to: Option<Vec<Origin>>,
-}
-
 /// The most that a step may ask for.
 #[derive(Debug, Clone)]
 struct Maximum {
@@ -72,6 +60,17 @@ struct Components {
     sources: Vec<String>,
 }
 
+/// The limits that steps ask for, before any policy lowered them: one policy's word is not what a step asks of the next.
+#[derive(Debug, Clone)]
+pub struct Asked(Vec<Limits>);
+
+impl Asked {
+    /// The limits of a plan that no policy has been applied to.
+    pub fn of(plan: &Plan) -> Self {
+        Self(plan.steps.iter().map(|step| step.limits).collect())
+    }
+}
+
 impl Policy {
     /// Reads a policy; its spans are of the file `file`.
     ///
@@ -85,7 +84,7 @@ impl Policy {
     ///
     /// # Errors
     /// Everything that goes beyond it, all at once: the first label is the pipeline's, the second the rule's.
-    pub fn apply(&self, checked: &Checked, plan: &mut Plan) -> Result<(), Vec<Diagnostic>> {
+    pub fn apply(&self, checked: &Checked, asked: &Asked, plan: &mut Plan) -> Result<(), Vec<Diagnostic>> {
         let mut found = Vec::new();
         for step in &checked.steps {
             self.component(checked, step, &mut found);
@@ -94,8 +93,9 @@ impl Policy {
         for secret in &checked.secrets {
             self.source(secret, &mut found);
         }
-        for step in &mut plan.steps {
-            self.limits(step, &mut found);
+        for (at, step) in plan.steps.iter_mut().enumerate() {
+            let asked = asked.0.get(at).copied().unwrap_or(step.limits);
+            self.limits(step, &asked, &mut found);
         }
         crate::check::sort(&mut found);
         // Cells of one step ask for the same.
@@ -174,16 +174,22 @@ impl Policy {
             let help = "take it from `env:` or `file:`".to_owned();
             found.push(beyond(secret.span, message, rule, help));
         }
+        if let Some(secrets) = &self.secrets {
+            secrets.source(secret, found);
+        }
     }
 
-    fn limits(&self, step: &mut PlannedStep, found: &mut Vec<Diagnostic>) {
+    fn limits(&self, step: &mut PlannedStep, limits: &Limits, found: &mut Vec<Diagnostic>) {
         for Maximum { name, most, place } in &self.limits {
-            let asked = value(&step.limits, name);
+            let asked = value(limits, name);
             if asked.is_some_and(|asked| asked <= *most) {
                 continue;
             }
             if asked == value(&Limits::DEFAULT, name) {
-                set(&mut step.limits, name, *most);
+                // Another policy's maximum may be lower.
+                if value(&step.limits, name).is_none_or(|now| now > *most) {
+                    set(&mut step.limits, name, *most);
+                }
                 continue;
             }
             let asked = asked.map_or("no bound".to_owned(), |asked| asked.to_string());
@@ -197,54 +203,6 @@ impl Policy {
                 *place,
                 format!("write at most {most}, or leave `{name}` out"),
             ));
-        }
-    }
-}
-
-impl Secrets {
-    /// Refuses a secret that is not named, or that is sent where its rule does not say.
-    fn secret(&self, step: &CheckedStep, name: &str, found: &mut Vec<Diagnostic>) {
-        let (grants, span, step) = (&step.grants, step.decl.name.span, &step.decl.name.text);
-        let Some(rule) = self.rules.iter().find(|rule| rule.name == name) else {
-            let message = format!("the step `{step}` uses the secret `{name}`, which the policy does not allow");
-            return found.push(beyond(span, message, self.place, remove()));
-        };
-        let Some(to) = &rule.to else {
-            return;
-        };
-        let within = |scheme, host: &airtight_model::grant::HostPattern, port| {
-            to.iter()
-                .any(|most| most.scheme == scheme && most.port == port && most.host.covers(host))
-        };
-        let granted = grants.secret(name).into_iter().flat_map(|secret| &secret.to);
-        let sent = granted.map(|origin| (origin.scheme, &origin.host, origin.port));
-        let keys = grants
-            .http
-            .iter()
-            .filter(|grant| grant.client.as_ref().is_some_and(|client| client.key == name));
-        let shown = keys.map(|grant| (grant.scheme, &grant.host, grant.port));
-        let mut outside: Vec<String> = sent
-            .chain(shown)
-            .filter(|(scheme, host, port)| !within(*scheme, host, *port))
-            .map(|(scheme, host, port)| {
-                Origin {
-                    scheme,
-                    host: host.clone(),
-                    port,
-                }
-                .to_string()
-            })
-            .collect();
-        // A login is no origin that `to:` could name.
-        let logins = grants
-            .net
-            .iter()
-            .filter(|grant| grant.login.as_ref().is_some_and(|login| login.password == name));
-        outside.extend(logins.map(NetGrant::url));
-        for origin in outside {
-            let message =
-                format!("the step `{step}` sends the secret `{name}` to `{origin}`, which the policy does not allow");
-            found.push(beyond(span, message, rule.place, remove()));
         }
     }
 }

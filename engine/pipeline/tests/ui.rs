@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use airtight_model::Diagnostic;
 use airtight_pipeline::lock::{self, Change, ChangeKind, Lock};
-use airtight_pipeline::policy::Policy;
+use airtight_pipeline::policy::{Asked, Policy};
 use airtight_pipeline::{CODES, Checked, InputValue, PlanRequest, SourceFile, check, parse, plan, schema};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -85,7 +85,7 @@ fn outcome(path: &Path) -> (String, Option<String>) {
         if let (Ok(made), Some(file)) = (&mut plan, policy) {
             let text = read(&file).unwrap();
             let index = u32::try_from(parsed.files.len()).unwrap();
-            let applied = Policy::parse(&text, index).and_then(|policy| policy.apply(&checked, made));
+            let applied = Policy::parse(&text, index).and_then(|policy| policy.apply(&checked, &Asked::of(made), made));
             parsed.files.push(SourceFile { path: file, text });
             if let Err(beyond) = applied {
                 plan = Err(beyond);

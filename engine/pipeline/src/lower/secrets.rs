@@ -10,7 +10,7 @@ use crate::keys;
 use crate::node::{Entry, Kind, Name, Node};
 
 impl Lower<'_> {
-    pub(super) fn secret(&mut self, name: &Name, node: &Node) -> Option<Secret> {
+    pub(crate) fn secret(&mut self, name: &Name, node: &Node) -> Option<Secret> {
         let mut secret = Secret {
             name: name.clone(),
             source: None,

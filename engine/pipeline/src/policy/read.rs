@@ -1,8 +1,11 @@
 //! Reads a policy file with the readers of the pipeline file. Not here: what a policy refuses.
 
+use std::collections::HashSet;
+
 use airtight_model::{Diagnostic, Span};
 
-use super::{Components, Hosts, MAX_POLICY_BYTES, Maximum, Policy, SecretRule, Secrets};
+use super::secret::{SecretRule, Secrets};
+use super::{Components, Hosts, MAX_POLICY_BYTES, Maximum, Policy};
 use crate::codes;
 use crate::limits::{LIMITS, value};
 use crate::lower::Lower;
@@ -19,7 +22,7 @@ const KEYS: &[&str] = &[
     "clock",
     "random",
 ];
-const SECRET: &[&str] = &["to"];
+const SECRET: &[&str] = &["from", "to", "operations"];
 
 pub(super) fn read(text: &str, file: u32) -> Result<Policy, Vec<Diagnostic>> {
     let mut found = Vec::new();
@@ -131,40 +134,45 @@ impl Lower<'_> {
         for item in items {
             if let Kind::Map(entries) = &item.kind {
                 for Entry { key, value } in entries {
-                    let to = match value.kind {
-                        Kind::Null => None,
-                        _ => self.secret_rule(value),
-                    };
-                    secrets.rules.push(SecretRule {
-                        name: key.text.clone(),
-                        place: key.span,
-                        to,
-                    });
+                    let rule = self.secret_rule(key, value);
+                    secrets.rules.push(rule);
                 }
             } else if let Some(name) = self.literal(item, "a secret") {
-                secrets.rules.push(SecretRule {
-                    name: name.text,
-                    place: name.span,
-                    to: None,
-                });
+                secrets.rules.push(SecretRule::any(&name));
+            }
+        }
+        // Of two rules one would go unheard.
+        let mut names = HashSet::new();
+        for rule in &secrets.rules {
+            if !names.insert(rule.name.as_str()) {
+                let message = format!("the secret `{}` is there twice", rule.name);
+                self.found
+                    .push(Diagnostic::error(codes::DUPLICATE_KEY, rule.place, message).help("make one rule of both"));
             }
         }
         secrets
     }
 
-    /// Where a secret may be sent. Where that is wrong: nowhere.
-    fn secret_rule(&mut self, node: &Node) -> Option<Vec<airtight_model::grant::Origin>> {
-        let mut to = None;
+    fn secret_rule(&mut self, name: &Name, node: &Node) -> SecretRule {
+        let mut rule = SecretRule::any(name);
+        if matches!(node.kind, Kind::Null) {
+            return rule;
+        }
         for Entry { key, value } in self.map(node, "a secret").unwrap_or_default() {
             match key.text.as_str() {
+                "from" => {
+                    let source = self.secret(name, value).and_then(|secret| secret.source);
+                    rule.from = source.map(|source| source.value);
+                }
                 "to" => {
                     let names = self.names(value, "to");
-                    to = Some(names.iter().filter_map(|name| self.origin(name)).collect());
+                    rule.to = Some(names.iter().filter_map(|name| self.origin(name)).collect());
                 }
+                "operations" => rule.operations = Some(self.operations(value)),
                 _ => self.unknown_key(key, SECRET, "a secret of a policy"),
             }
         }
-        to
+        rule
     }
 
     fn maxima(&mut self, node: &Node) -> Vec<Maximum> {

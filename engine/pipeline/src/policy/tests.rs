@@ -31,13 +31,22 @@ impl Catalog for Commands {
 
 /// The step `a` and the file's other keys under a policy: the messages, and the plan with what was lowered.
 fn under(policy: &str, step: &str, rest: &str) -> (Vec<String>, Plan) {
-    let policy = Policy::parse(&format!("airtight-policy: 1\n{policy}\n"), 1).unwrap();
+    under_all(&[policy], step, rest)
+}
+
+/// The same under several policies, in order.
+fn under_all(policies: &[&str], step: &str, rest: &str) -> (Vec<String>, Plan) {
     let text = format!("airtight: 1\nsteps:\n  a: {step}\n{rest}\n");
     let parsed = crate::parse("airtight.yaml", text, &|_| Err("none".to_owned()));
     let (checked, found) = crate::check(&parsed, &Commands);
     let checked = checked.unwrap_or_else(|| panic!("{found:#?}"));
     let mut plan = crate::plan(&checked, &crate::PlanRequest::default()).unwrap();
-    let found = policy.apply(&checked, &mut plan).err().unwrap_or_default();
+    let asked = Asked::of(&plan);
+    let mut found = Vec::new();
+    for policy in policies {
+        let policy = Policy::parse(&format!("airtight-policy: 1\n{policy}\n"), 1).unwrap();
+        found.extend(policy.apply(&checked, &asked, &mut plan).err().unwrap_or_default());
+    }
     for diagnostic in &found {
         assert_eq!(diagnostic.labels.len(), 2);
         assert_eq!(diagnostic.labels[1].span.file, 1);
@@ -121,6 +130,48 @@ fn secrets_are_a_ceiling() {
     assert_eq!(found.len(), 1);
 }
 
+// With `from:` a name is no label: the pipeline cannot put another value behind it.
+#[test]
+fn a_secret_comes_from_where_the_policy_says() {
+    let step = "{ uses: ./x.wasm, grants: { secrets: { s: { operations: jwt-sign } } } }";
+    let count = |from: &str, declared: &str| {
+        let policy = format!("secrets: {{ s: {{ from: {from} }} }}");
+        under(&policy, step, &format!("secrets: {{ s: {declared} }}")).0.len()
+    };
+    let sources = [
+        "{ env: S }",
+        "{ file: S }",
+        "{ command: [ S ] }",
+        "{ command: [ S, T ] }",
+        "{ env: T }",
+    ];
+    for from in sources {
+        for declared in sources {
+            assert_eq!(
+                count(from, declared),
+                usize::from(from != declared),
+                "{from} {declared}"
+            );
+        }
+    }
+    let (found, _) = under("secrets: [ s ]", step, "secrets: { s: { env: OTHER } }");
+    assert_eq!(found, [] as [&str; 0]);
+}
+
+// What is computed with a secret has a ceiling too; an empty one is a ceiling of nothing.
+#[test]
+fn a_secret_is_used_for_what_the_policy_says() {
+    let grants = "{ secrets: { s: { operations: [ jwt-sign, hmac-sha256 ] } } }";
+    for (rule, count) in [
+        ("{}", 0),
+        ("{ operations: [] }", 2),
+        ("{ operations: jwt-sign }", 1),
+        ("{ operations: [ aws-sigv4, hmac-sha256, jwt-sign ] }", 0),
+    ] {
+        assert_eq!(refused(&format!("secrets: {{ s: {rule} }}"), grants), count, "{rule}");
+    }
+}
+
 // `clock: false` and `random: false` refuse; `true` is what goes without saying.
 #[test]
 fn the_worlds_own_is_a_ceiling() {
@@ -169,6 +220,24 @@ fn limits_are_lowered_or_refused() {
     assert_eq!(under(policy, step, "").0.len(), 4);
 }
 
+// What one policy lowered is not what the step asks of the next: the lowest counts, in any order.
+#[test]
+fn two_policies_lower_one_limit_in_any_order() {
+    let (low, high) = (
+        "limits: { memory: 64MiB, fuel: 10 }",
+        "limits: { memory: 256MiB, fuel: 20 }",
+    );
+    for order in [[low, high], [high, low]] {
+        let (found, plan) = under_all(&order, "{ uses: ./x.wasm }", "");
+        assert_eq!(found, [] as [&str; 0]);
+        let limits = plan.steps[0].limits;
+        assert_eq!((limits.memory, limits.fuel), (64 << 20, Some(10)));
+        // What the file itself asks for is held against each.
+        let step = "{ uses: ./x.wasm, limits: { memory: 128MiB, fuel: 21 } }";
+        assert_eq!(under_all(&order, step, "").0.len(), 3);
+    }
+}
+
 // Strict: a policy that is misread would protect nothing.
 #[test]
 fn what_is_not_a_policy_is_refused() {
@@ -180,6 +249,12 @@ fn what_is_not_a_policy_is_refused() {
         "airtight-policy: 1\nhost: []",
         "airtight-policy: 1\nhosts: [ example.com ]",
         "airtight-policy: 1\nsecrets: { a: { two: x } }",
+        "airtight-policy: 1\nsecrets: { a: { from: } }",
+        "airtight-policy: 1\nsecrets: { a: { from: A } }",
+        "airtight-policy: 1\nsecrets: { a: { from: { env: A, file: b } } }",
+        "airtight-policy: 1\nsecrets: { a: { operations: sign } }",
+        "airtight-policy: 1\nsecrets: { a: { operations: } }",
+        "airtight-policy: 1\nsecrets: [ a, { a: { to: \"https://a.example.com\" } } ]",
         "airtight-policy: 1\nlimits: { memry: 1 }",
         "airtight-policy: 1\ncomponents: [ tools/ ]",
         "airtight-policy: 1\ncomponents: [ \"blake3:12\" ]",

@@ -84,7 +84,7 @@ impl Lower<'_> {
         Some(name)
     }
 
-    fn operations(&mut self, node: &Node) -> Vec<SecretOperation> {
+    pub(crate) fn operations(&mut self, node: &Node) -> Vec<SecretOperation> {
         let mut all = Vec::new();
         let items = match &node.kind {
             Kind::Text(_) => std::slice::from_ref(node),
