@@ -58,7 +58,9 @@ impl From<ExportError> for ServiceError {
         let (code, message, help) = (error.code(), error.to_string(), error.help());
         match error {
             ExportError::Store(error) => error.into(),
-            ExportError::Path { .. } | ExportError::Link { .. } => Self::User { code, message, help },
+            ExportError::Path { .. } | ExportError::Link { .. } | ExportError::Repository { .. } => {
+                Self::User { code, message, help }
+            }
             ExportError::Io { .. } => Self::Infrastructure { code, message, help },
         }
     }

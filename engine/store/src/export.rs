@@ -61,6 +61,12 @@ pub enum ExportError {
         /// Its target.
         target: String,
     },
+    /// An entry that git would take for a repository of its own, with configuration that names programs to run.
+    #[error("the output holds `{path}`, which git would take for a repository")]
+    Repository {
+        /// Its path in the output.
+        path: String,
+    },
 }
 
 impl ExportError {
@@ -71,6 +77,7 @@ impl ExportError {
             Self::Path { .. } => "S0040",
             Self::Io { .. } => "S0041",
             Self::Link { .. } => "S0042",
+            Self::Repository { .. } => "S0043",
         }
     }
 
@@ -81,6 +88,7 @@ impl ExportError {
             Self::Path { .. } => Some("write a relative path without `..`, for example `dist/app`".to_owned()),
             Self::Io { .. } => None,
             Self::Link { .. } => Some("let the step write the file itself in place of the link".to_owned()),
+            Self::Repository { .. } => Some("let the step leave it out, or export what is beside it".to_owned()),
         }
     }
 }
@@ -141,7 +149,7 @@ impl Store {
         Ok(Exported { written: true, files })
     }
 
-    /// Sees that nothing in it leads out; counts its files.
+    /// Sees that nothing in it leads out or commands git; counts its files.
     fn check_export(&self, root: &Node, node: &Node, path: &str, depth: usize) -> Result<u64, ExportError> {
         match node {
             Node::File { .. } => Ok(1),
@@ -159,6 +167,9 @@ impl Store {
                     } else {
                         format!("{path}/{}", entry.name)
                     };
+                    if is_repository(&entry.name) {
+                        return Err(ExportError::Repository { path });
+                    }
                     Ok(files + self.check_export(root, &entry.node, &path, depth + 1)?)
                 })
             }
@@ -236,6 +247,11 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Whether git reads the configuration of what has that name, on any file system: some fold case, some have short names.
+fn is_repository(name: &str) -> bool {
+    [".git", "git~1"].iter().any(|git| name.eq_ignore_ascii_case(git))
 }
 
 /// Opens a folder anew: what cap-std holds may be a path only, which cannot be synced.

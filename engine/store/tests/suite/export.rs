@@ -164,6 +164,35 @@ fn nothing_is_written_outside_of_the_root() {
     assert_eq!(files(&dir.path().join("outside")).len(), 0);
 }
 
+// What git would take for a repository is not exported, at any depth and in any case: its configuration names programs.
+#[test]
+fn an_output_with_a_repository_in_it_is_not_exported() {
+    let (store, dir) = (Store::memory(), tempfile::tempdir().unwrap());
+    for path in [
+        ".git/config",
+        ".git",
+        "sub/.git",
+        "sub/.GIT/config",
+        "a/b/.gIt/",
+        "GIT~1/config",
+    ] {
+        let node = folder(&store, &[("a.txt", "a"), (path, "x")]);
+        let error = store.export(&node, dir.path(), "out").unwrap_err();
+        assert_eq!(error.code(), "S0043", "{path}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{path}");
+    }
+    let beside = folder(
+        &store,
+        &[
+            (".gitignore", "x"),
+            (".github/x", "x"),
+            ("a.git/config", "x"),
+            ("git", "x"),
+        ],
+    );
+    assert_eq!(store.export(&beside, dir.path(), "out").unwrap().files, 4);
+}
+
 // A lost blob or a fault at any operation leaves what was there, whole, and no temporary files.
 #[test]
 fn a_failed_export_leaves_the_old_one() {
