@@ -1,6 +1,8 @@
 //! A pipeline file with its folder: read, checked, planned, and all that is wrong printed. Not here: what is wrong (the
 //! pipeline), or running it.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -48,7 +50,7 @@ impl Project {
             .map_err(|error| unreadable("folder", folder, &error))?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let catalog = FileCatalog::new(&root, context.store_or_memory().clone());
-        let reader = |path: &str| read_text(&root.join(path), "file").map_err(|failure| failure.message);
+        let reader = |path: &str| read_included(&root, path);
         let parsed = airtight_pipeline::parse(&name, text, &reader);
         let (checked, found) = airtight_pipeline::check(&parsed, &catalog);
         let files: Vec<SourceFile> = parsed
@@ -179,8 +181,33 @@ fn unreadable(what: &str, path: &Path, error: &std::io::Error) -> Failure {
     }
 }
 
+/// Reads a file that the pipeline includes. It is one of the project: a link that leads out of it, or what is no file, is
+/// whatever a stranger's change made of it.
+fn read_included(root: &Path, name: &str) -> Result<String, String> {
+    let path = root.join(name);
+    let found = path
+        .canonicalize()
+        .map_err(|error| unreadable("file", &path, &error).message)?;
+    if !found.starts_with(root) {
+        return Err(format!(
+            "a symbolic link leads it out of the pipeline's folder {}, where nothing is included from",
+            shown(root)
+        ));
+    }
+    // Asked before it is opened: opening a pipe waits for who writes it.
+    if !found.metadata().is_ok_and(|metadata| metadata.is_file()) {
+        return Err("it is no regular file".to_owned());
+    }
+    read_text(&found, "file").map_err(|failure| failure.message)
+}
+
 pub(crate) fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| unreadable(what, path, &error))?;
+    let failed = |error: std::io::Error| unreadable(what, path, &error);
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(airtight_pipeline::MAX_FILE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if bytes.len() > airtight_pipeline::MAX_FILE_BYTES {
         let most = airtight_pipeline::MAX_FILE_BYTES >> 20;
         return Err(Failure::pipeline(
@@ -248,3 +275,6 @@ fn as_usage(failure: Failure) -> Failure {
         ..failure
     }
 }
+
+#[cfg(test)]
+mod tests;
