@@ -117,6 +117,32 @@ fn a_trusted_lock_is_all_that_counts() {
     assert!(missing.stderr.contains("none.lock"), "{}", missing.text());
 }
 
+// What a trusted lock names and a change of the project fills is not run: it has the name, not what is behind it.
+#[test]
+fn a_trusted_lock_does_not_vouch_for_what_the_project_makes() {
+    let text = "secrets: { token: { command: [ sh, ci/token.sh ] } }\nsteps:\n  build: { uses: ./command.wasm, args: [ \"print x\" ], \
+        outputs: { tool: { path: /out/tool } } }\n  deploy: { uses: build.tool, grants: { clock: real } }\n";
+    let env = pipeline(&["command"], text);
+    env.write("ci/token.sh", "touch STOLEN; echo value");
+    accept(&env);
+    let _ = env.run(&["plan", "--locked"]).expect(0);
+    env.write("trusted.lock", env.read("airtight.lock"));
+    assert_case(
+        "trusted-made-here",
+        &env.run(&["run", "--lock-from", "trusted.lock"]).expect(3),
+    );
+    assert!(!env.project().join("STOLEN").exists());
+    replace(
+        &env,
+        &text
+            .replace("ci/token.sh", "/opt/token.sh")
+            .replace("uses: build.tool", "uses: ./command.wasm"),
+    );
+    accept(&env);
+    env.write("trusted.lock", env.read("airtight.lock"));
+    let _ = env.run(&["plan", "--lock-from", "trusted.lock"]).expect(0);
+}
+
 #[test]
 fn a_lock_that_is_asked_for_is_there_and_reads() {
     let env = pipeline(&["command"], "steps:\n  a: { uses: ./command.wasm }\n");

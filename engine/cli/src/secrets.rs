@@ -211,9 +211,20 @@ impl Reader<'_> {
         Ok(bytes)
     }
 
+    /// Where a file is. A relative path names one of the project: a stranger's change can make a link of it, and the lock
+    /// still says the same.
     fn path(&self, path: &str) -> Result<PathBuf, NoValue> {
         let Some(rest) = path.strip_prefix("~/") else {
-            return Ok(self.root.join(path));
+            let whole = self.root.join(path);
+            if Path::new(path).is_absolute() {
+                return Ok(whole);
+            }
+            let found = whole.canonicalize().map_err(|error| unreadable(&whole, &error))?;
+            if !found.starts_with(self.root) {
+                let message = format!("`{path}` leads out of the pipeline file's folder");
+                return Err(NoValue::new(message, "name it by its absolute path, or below `~/`"));
+            }
+            return Ok(found);
         };
         let home = self.home.ok_or_else(|| {
             NoValue::new(
@@ -249,15 +260,17 @@ fn from_variable(name: &str) -> Result<Zeroizing<Vec<u8>>, NoValue> {
     }
 }
 
+fn unreadable(path: &Path, error: &std::io::Error) -> NoValue {
+    let help = match error.kind() {
+        ErrorKind::NotFound => "write the value into that file, readable by you alone: `chmod 600`",
+        _ => "let the user that runs airtight read it",
+    };
+    NoValue::new(format!("the file {} cannot be read: {error}", shown(path)), help)
+}
+
 /// The bytes of a file, and whether others than its owner can read it.
 fn from_file(path: &Path) -> Result<(Zeroizing<Vec<u8>>, bool), NoValue> {
-    let failed = |error: std::io::Error| {
-        let help = match error.kind() {
-            ErrorKind::NotFound => "write the value into that file, readable by you alone: `chmod 600`",
-            _ => "let the user that runs airtight read it",
-        };
-        NoValue::new(format!("the file {} cannot be read: {error}", shown(path)), help)
-    };
+    let failed = |error: std::io::Error| unreadable(path, &error);
     let found = std::fs::metadata(path).map_err(failed)?;
     if !found.is_file() {
         let message = format!("{} is no file", shown(path));

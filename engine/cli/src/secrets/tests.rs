@@ -39,7 +39,8 @@ fn why(root: &Path, source: SecretSource) -> String {
 #[test]
 fn a_file_gives_its_bytes_without_the_last_line_end() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("key");
+    let root = folder.path().canonicalize().unwrap();
+    let path = root.join("key");
     let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
     for (bytes, value) in [
         ("a b", "a b"),
@@ -51,19 +52,41 @@ fn a_file_gives_its_bytes_without_the_last_line_end() {
         std::fs::write(&path, bytes).unwrap();
         mode(0o600);
         let expected = (Ok(value.as_bytes().to_vec()), 0);
-        assert_eq!(read_all(folder.path(), file("key")), expected, "{bytes:?}");
+        assert_eq!(read_all(&root, file("key")), expected, "{bytes:?}");
         assert_eq!(read_all(Path::new("/"), file(path.to_str().unwrap())), expected);
     }
-    assert_eq!(read_all(folder.path(), file("~/key")).0.unwrap(), b" a ");
+    assert_eq!(read_all(&root, file("~/key")).0.unwrap(), b" a ");
     mode(0o640);
-    assert_eq!(read_all(folder.path(), file("key")).1, 1);
+    assert_eq!(read_all(&root, file("key")).1, 1);
+}
+
+// A relative path is one of the project, whatever links a change makes of it; others are said whole.
+#[test]
+fn a_relative_file_that_leads_out_of_the_project_is_refused() {
+    let (folder, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let root = folder.path().canonicalize().unwrap();
+    let key = outside.path().canonicalize().unwrap().join("key");
+    std::fs::write(&key, "value").unwrap();
+    std::fs::write(root.join("own"), "own").unwrap();
+    std::os::unix::fs::symlink(&key, root.join("link")).unwrap();
+    std::os::unix::fs::symlink(outside.path(), root.join("sub")).unwrap();
+    std::os::unix::fs::symlink("own", root.join("alias")).unwrap();
+    let up = format!(
+        "../{}/key",
+        key.parent().unwrap().file_name().unwrap().to_str().unwrap()
+    );
+    for path in ["link", "sub/key", &up] {
+        assert!(why(&root, file(path)).contains("leads out of"), "{path}");
+    }
+    assert_eq!(read_all(&root, file("alias")).0.unwrap(), b"own");
+    assert_eq!(read_all(&root, file(key.to_str().unwrap())).0.unwrap(), b"value");
 }
 
 // What is not a value is refused with the reason, and the reason holds nothing of what was read.
 #[test]
 fn a_source_without_a_usable_value_says_why() {
     let folder = tempfile::tempdir().unwrap();
-    let root = folder.path();
+    let root = &folder.path().canonicalize().unwrap();
     std::fs::write(root.join("empty"), "\n").unwrap();
     std::fs::write(root.join("large"), vec![b'x'; MAX_SECRET + 1]).unwrap();
     assert!(why(root, file("none")).contains("cannot be read"));
