@@ -10,6 +10,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::forms::json_text;
@@ -19,8 +20,12 @@ use super::vault::Vault;
 use crate::error::EgressError;
 use crate::session::Body;
 
-/// How large a body may be that a secret is put into.
-const MAX_JSON: usize = 16 << 20;
+/// How large a body may be that a secret is put into. Parsed it can cost a hundred times as much.
+const MAX_JSON: usize = 1 << 20;
+/// How many placeholders such a body may hold: each costs a pointer and a copy of the value.
+const MAX_FILLINGS: usize = 100;
+/// Bodies are parsed one at a time in the whole process, so that the cost is there once.
+pub(super) static PARSING: Semaphore = Semaphore::const_new(1);
 
 /// A body of which the beginning, or all, was read already.
 struct Read {
@@ -152,10 +157,12 @@ impl Vault {
         if read.rest.is_some() {
             return Ok(self.watched(target, read.boxed_unsync(), json));
         }
-        if let Some(data) = &read.data
-            && let Some(with) = self.json(data, target)?
-        {
-            read.data = Some(Bytes::from_owner(with));
+        if let Some(data) = &read.data {
+            // It is never closed.
+            let _one = PARSING.acquire().await.ok();
+            if let Some(with) = self.json(data, target)? {
+                read.data = Some(Bytes::from_owner(with));
+            }
         }
         match read.trailers {
             // Nothing but the trailers is left to look at.
@@ -195,7 +202,7 @@ impl Vault {
                 _ => None,
             };
             let refusal = refusal.unwrap_or_else(|| {
-                let rule = "a secret is put into JSON bodies of up to 16 MiB alone, and only as text of a field";
+                let rule = "a secret is put into JSON bodies of up to 1 MiB alone, and only as text of a field";
                 Refusal::never(rule)
             });
             vault.refuse(entry, "the body", &target, refusal)
@@ -206,6 +213,10 @@ impl Vault {
     /// A JSON text with the secrets in it; none where there are none. All but the secrets stays byte for byte.
     fn json(&self, text: &[u8], target: &HttpTarget) -> Result<Option<Zeroizing<Vec<u8>>>, EgressError> {
         let in_text = self.0.placeholders.matcher.find_all(text);
+        if let Some((_, found)) = in_text.get(MAX_FILLINGS) {
+            let place = format!("a body that holds more than {MAX_FILLINGS} placeholders, and so");
+            return Err(self.never(found.of, &place, target));
+        }
         let parsed = serde_json::from_slice::<Value>(text);
         let value = match parsed {
             Ok(value) => value,
@@ -219,10 +230,15 @@ impl Vault {
         let mut standing = Vec::new();
         texts(&value, &mut String::new(), &mut |pointer, text| {
             for (_, found) in self.0.placeholders.matcher.find_all(text.as_bytes()) {
-                let pointer = pointer.map(str::to_owned);
-                standing.push(Standing { of: found.of, pointer });
+                // More than there are in the text are refused below; one too many is enough to tell.
+                if standing.len() <= in_text.len() {
+                    let pointer = pointer.map(str::to_owned);
+                    standing.push(Standing { of: found.of, pointer });
+                }
             }
         });
+        // Before another is made of the same text.
+        drop(value);
         let Some(any) = in_text
             .first()
             .map(|(_, found)| found.of)

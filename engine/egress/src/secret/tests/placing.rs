@@ -3,6 +3,7 @@
 use http::Request;
 
 use super::*;
+use crate::secret::body::PARSING;
 
 const API: &str = "https://api.example.com/v1";
 
@@ -259,7 +260,7 @@ fn tricks_with_json_are_refused() {
 #[test]
 fn a_large_json_body_is_watched() {
     let own = placed(&[SecretPlace::Body("/token".to_owned())], b"s3cr3t-value");
-    let filling = "x".repeat(17 << 20);
+    let filling = "x".repeat(1 << 20);
     for (token, fine) in [("none", true), (own.placeholder.as_str(), false)] {
         let text = format!(r#"{{"filling": "{filling}", "token": "{token}"}}"#);
         let one = request(API)
@@ -268,9 +269,49 @@ fn a_large_json_body_is_watched() {
             .unwrap();
         match sent(&own.vault, one) {
             Ok(one) => assert!(fine && one.body() == text.as_bytes()),
-            Err(error) => assert!(!fine && error.to_string().contains("16 MiB"), "{error}"),
+            Err(error) => assert!(!fine && error.to_string().contains("1 MiB"), "{error}"),
         }
     }
+}
+
+// Each placeholder in a body costs the host a pointer and a copy of the value, so they are counted.
+#[test]
+fn a_body_holds_a_hundred_placeholders_at_most() {
+    let own = placed(&[SecretPlace::Body("/token".to_owned())], b"s3cr3t-value");
+    for (count, fine) in [(100, true), (101, false)] {
+        let one = request(API)
+            .header("content-type", "application/json")
+            .body(full(
+                format!(r#"{{"token":"{}"}}"#, own.placeholder.repeat(count)).as_bytes(),
+            ))
+            .unwrap();
+        let result = sent(&own.vault, one);
+        if fine {
+            let wanted = format!(r#"{{"token":"{}"}}"#, "s3cr3t-value".repeat(count));
+            assert_eq!(*result.unwrap().body(), wanted.as_bytes());
+        } else {
+            assert!(denied(result).contains("more than 100 placeholders"));
+        }
+    }
+}
+
+// A parsed body is many times as large as its text, so that two requests do not have theirs parsed at once.
+#[tokio::test]
+async fn json_bodies_are_parsed_one_at_a_time() {
+    let own = placed(&[SecretPlace::Body("/token".to_owned())], b"s3cr3t-value");
+    let (mut parts, body) = request(API)
+        .header("content-type", "application/json")
+        .body(full(format!(r#"{{"token":"{}"}}"#, own.placeholder).as_bytes()))
+        .unwrap()
+        .into_parts();
+    let target = target("https://api.example.com/");
+    let another = PARSING.acquire().await.unwrap();
+    let mut filled = std::pin::pin!(own.vault.put_in(&target, &mut parts, body));
+    let first = std::future::poll_fn(|cx| std::task::Poll::Ready(filled.as_mut().poll(cx).is_pending()));
+    assert!(first.await);
+    drop(another);
+    let body = filled.await.unwrap().collect().await.unwrap().to_bytes();
+    assert_eq!(body, br#"{"token":"s3cr3t-value"}"#.as_slice());
 }
 
 // A streamed body ends in an error where a placeholder shows, wherever its chunks end; up to there it goes on.
