@@ -26,6 +26,11 @@ const NEVER: &[i64] = &[
     libc::SYS_process_vm_writev,
     libc::SYS_process_madvise,
     libc::SYS_pidfd_getfd,
+    // Signals that say nothing of the process, or more than a signal.
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
     libc::SYS_kcmp,
     libc::SYS_bpf,
     libc::SYS_mount,
@@ -126,7 +131,6 @@ const COMPUTE: &[i64] = &[
     libc::SYS_restart_syscall,
     libc::SYS_exit,
     libc::SYS_exit_group,
-    libc::SYS_tgkill,
 ];
 
 /// Why there is no filter.
@@ -178,18 +182,21 @@ pub(super) fn deny(network: bool) -> Result<(), SeccompError> {
     for call in NEVER.iter().chain(NEVER_HERE) {
         add(&mut rules, *call, &[]);
     }
-    // Whoever is not given the network has sockets of this machine only; nobody has raw ones.
-    let families: &[i32] = if network {
-        &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6]
+    // Nobody speaks to other processes of this machine by name, or has raw sockets. Pairs of sockets are another call.
+    let others = if network {
+        let families = [libc::AF_INET, libc::AF_INET6].iter();
+        let others = families.map(|family| condition(0, SeccompCmpOp::Ne, *family as u64));
+        vec![SeccompRule::new(others.collect::<Result<_, _>>()?)?]
     } else {
-        &[libc::AF_UNIX]
+        Vec::new()
     };
-    let others = families
-        .iter()
-        .map(|family| condition(0, SeccompCmpOp::Ne, *family as u64));
-    let others = SeccompRule::new(others.collect::<Result<_, _>>()?)?;
-    add(&mut rules, libc::SYS_socket, std::slice::from_ref(&others));
+    add(&mut rules, libc::SYS_socket, &others);
     add(&mut rules, libc::SYS_clone, &only_threads()?);
+    // What would type into the terminal that airtight was started from.
+    let typing = [libc::TIOCSTI, libc::TIOCLINUX].map(|request| u64::from(request as u32));
+    let typing = typing.map(|request| SeccompRule::new(vec![condition(1, SeccompCmpOp::Eq, request)?]));
+    let typing = typing.into_iter().collect::<Result<Vec<_>, _>>()?;
+    add(&mut rules, libc::SYS_ioctl, &typing);
     // Signals to other processes.
     let me = u64::from(std::process::id());
     let elsewhere = SeccompRule::new(vec![condition(0, SeccompCmpOp::Ne, me)?])?;
@@ -213,6 +220,9 @@ pub(crate) fn only_compute() -> io::Result<()> {
         let thread = libc::CLONE_THREAD as u64;
         let threads = SeccompRule::new(vec![condition(0, SeccompCmpOp::MaskedEq(thread), thread)?])?;
         rules.insert(libc::SYS_clone, vec![threads]);
+        // To abort.
+        let me = condition(0, SeccompCmpOp::Eq, u64::from(std::process::id()))?;
+        rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![me])?]);
         // Nothing that could be run: code is made here and never used.
         let never_run = SeccompRule::new(vec![condition(2, SeccompCmpOp::MaskedEq(libc::PROT_EXEC as u64), 0)?])?;
         rules.insert(libc::SYS_mprotect, vec![never_run.clone()]);
@@ -228,4 +238,27 @@ pub(crate) fn only_compute() -> io::Result<()> {
         Ok(())
     };
     apply().map_err(|error| io::Error::other(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A worker that was taken over ends nobody but itself. Signal 0 only asks whether a signal could be sent.
+    #[test]
+    fn a_worker_signals_no_other_process() {
+        let tried = std::thread::spawn(|| {
+            only_compute().map_err(|error| error.to_string())?;
+            // SAFETY: calls with numbers, of which none does anything.
+            let signal =
+                |process: i32, thread: i32| match unsafe { libc::syscall(libc::SYS_tgkill, process, thread, 0) } {
+                    0 => None,
+                    _ => io::Error::last_os_error().raw_os_error(),
+                };
+            // SAFETY: asks for numbers.
+            let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
+            Ok::<_, String>((signal(process, thread), signal(1, 1)))
+        });
+        assert_eq!(tried.join().unwrap(), Ok((None, Some(libc::EPERM))));
+    }
 }

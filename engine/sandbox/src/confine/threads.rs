@@ -29,13 +29,22 @@ static ERROR: AtomicI32 = AtomicI32::new(0);
 pub(super) fn restrict_all(rules: &Rules) -> Result<(), String> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _held = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    with_handler(rules.raw(), |signal| restrict_each(signal, rules.raw()))
+}
+
+/// Has the handler in place, with its rules, for as long as `reach` needs it.
+fn with_handler(rules: RawFd, reach: impl FnOnce(libc::c_int) -> Result<(), String>) -> Result<(), String> {
     let signal = libc::SIGRTMAX() - 3;
     let before = install(signal).map_err(|error| format!("threads cannot be reached: {error}"))?;
-    RULES.store(rules.raw(), Ordering::SeqCst);
-    let done = restrict_each(signal, rules.raw());
+    RULES.store(rules, Ordering::SeqCst);
+    let done = reach(signal);
     RULES.store(-1, Ordering::SeqCst);
-    // SAFETY: puts back what `sigaction` itself gave.
-    unsafe { libc::sigaction(signal, &raw const before, std::ptr::null_mut()) };
+    if done.is_ok() {
+        // A thread that did not answer may do so yet, and what was there before, as a rule, ends the process: the handler
+        // stays then, and has no rules.
+        // SAFETY: puts back what `sigaction` itself gave.
+        unsafe { libc::sigaction(signal, &raw const before, std::ptr::null_mut()) };
+    }
     done
 }
 
@@ -55,7 +64,7 @@ fn restrict_each(signal: libc::c_int, rules: RawFd) -> Result<(), String> {
             };
         }
         for id in new {
-            reach(id, signal)?;
+            reach(id, signal, PATIENCE)?;
             done.insert(id);
         }
     }
@@ -75,7 +84,7 @@ fn threads() -> io::Result<Vec<libc::pid_t>> {
 }
 
 /// Restricts one other thread, if it is still there.
-fn reach(id: libc::pid_t, signal: libc::c_int) -> Result<(), String> {
+fn reach(id: libc::pid_t, signal: libc::c_int, patience: Duration) -> Result<(), String> {
     ANSWERED.store(0, Ordering::SeqCst);
     ERROR.store(0, Ordering::SeqCst);
     // SAFETY: a system call with numbers. The thread belongs to this process, or the call fails.
@@ -85,7 +94,7 @@ fn reach(id: libc::pid_t, signal: libc::c_int) -> Result<(), String> {
     }
     let began = Instant::now();
     while ANSWERED.load(Ordering::SeqCst) != id {
-        if began.elapsed() > PATIENCE {
+        if began.elapsed() > patience {
             return Err("a thread does not answer".to_owned());
         }
         // It may have ended before it saw the signal.
@@ -138,5 +147,43 @@ extern "C" fn handler(_signal: libc::c_int) {
         ERROR.store(error, Ordering::SeqCst);
         ANSWERED.store(libc::gettid(), Ordering::SeqCst);
         *errno = before;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn mask(how: libc::c_int, signal: libc::c_int) {
+        // SAFETY: a set on the stack that lives across the calls; the mask is the calling thread's own.
+        unsafe {
+            let mut set: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            libc::sigaddset(&raw mut set, signal);
+            assert_eq!(libc::pthread_sigmask(how, &raw const set, std::ptr::null_mut()), 0);
+        }
+    }
+
+    // Who answers after it was given up must not be ended by the signal, for it would end the whole process.
+    #[test]
+    fn a_thread_that_answers_too_late_ends_nothing() {
+        let (says, id) = mpsc::channel();
+        let (go, told) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let signal = libc::SIGRTMAX() - 3;
+            mask(libc::SIG_BLOCK, signal);
+            // SAFETY: asks for a number.
+            says.send(unsafe { libc::gettid() }).unwrap();
+            told.recv().unwrap();
+            mask(libc::SIG_UNBLOCK, signal);
+        });
+        let id = id.recv().unwrap();
+        let done = with_handler(-1, |signal| reach(id, signal, Duration::from_millis(20)));
+        assert_eq!(done, Err("a thread does not answer".to_owned()));
+        go.send(()).unwrap();
+        thread.join().unwrap();
+        assert_eq!(ANSWERED.load(Ordering::SeqCst), id);
     }
 }

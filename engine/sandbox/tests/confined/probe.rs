@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
@@ -156,6 +157,20 @@ fn attempts(secret: &Path, port: u16, network: bool, landlock: bool) -> Vec<Stri
         refused("io_uring", call(libc::SYS_io_uring_setup, [1, 0, 0, 0])),
         refused("keyctl", call(libc::SYS_keyctl, [0; 4])),
         refused("a signal to init", call(libc::SYS_kill, [1, 0, 0, 0])),
+        refused("tgkill", call(libc::SYS_tgkill, [1, 1, 0, 0])),
+        refused("tkill", call(libc::SYS_tkill, [1, 0, 0, 0])),
+        refused("rt_sigqueueinfo", call(libc::SYS_rt_sigqueueinfo, [1, 0, 0, 0])),
+        refused("rt_tgsigqueueinfo", call(libc::SYS_rt_tgsigqueueinfo, [1, 1, 0, 0])),
+        refused("pidfd_send_signal", call(libc::SYS_pidfd_send_signal, [0; 4])),
+        refused(
+            "to type into a terminal",
+            call(libc::SYS_ioctl, [0, libc::TIOCSTI as usize, 0, 0]),
+        ),
+        refused(
+            "to paste into a console",
+            call(libc::SYS_ioctl, [0, libc::TIOCLINUX as usize, 0, 0]),
+        ),
+        refused("a socket of this machine", UnixDatagram::unbound()),
         refused(
             "a raw socket",
             call(

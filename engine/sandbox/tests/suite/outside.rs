@@ -284,7 +284,8 @@ const SOCKETS: [&str; 6] = [
 
 /// `$echo` sends `ping` over TCP, ends its side, and prints what comes until the end; `$datagram` does so over UDP, once.
 /// `$leave` sends `ping` and does not wait for anything, `$drop` drops that
-/// connection. `$look` prints the first byte of the first address of `localhost`.
+/// connection. `$pair_again` asks a UDP socket of `$paired` for streams once more and prints how that went; `$drop_both`
+/// drops the first two. `$look` prints the first byte of the first address of `localhost`.
 fn sockets(port: u16) -> String {
     let zeros = "(i32.const 0) ".repeat(6);
     let local =
@@ -317,6 +318,8 @@ fn sockets(port: u16) -> String {
 (import "wasi:io/streams@0.2.12" "[resource-drop]input-stream" (func $drop_in (param i32)))
 (import "wasi:io/poll@0.2.12" "[resource-drop]pollable" (func $drop_wait (param i32)))
 (import "wasi:sockets/tcp@0.2.12" "[resource-drop]tcp-socket" (func $drop_socket (param i32)))
+(import "wasi:sockets/udp@0.2.12" "[resource-drop]incoming-datagram-stream" (func $drop_incoming (param i32)))
+(import "wasi:sockets/udp@0.2.12" "[resource-drop]outgoing-datagram-stream" (func $drop_outgoing (param i32)))
 (data (i32.const 512) "pinglocalhost")
 (global $left (mut i32) (i32.const 0))
 (func $drop
@@ -367,6 +370,20 @@ fn sockets(port: u16) -> String {
   (call $block (call $arrived (local.get $in)))
   (call $receive (local.get $in) (i64.const 4) (i32.const 192))
   (call $print (i32.load (i32.load (i32.const 196))) (i32.load offset=4 (i32.load (i32.const 196)))))
+(func $paired (result i32)
+  (local $socket i32)
+  (call $udp (i32.const 0) (i32.const 128))
+  (local.set $socket (i32.load (i32.const 132)))
+  (call $bind (local.get $socket) (call $network) {anywhere} (i32.const 128))
+  (call $bound (local.get $socket) (i32.const 128))
+  (call $stream (local.get $socket) (i32.const 1) {local} (i32.const 128))
+  (local.get $socket))
+(func $pair_again (param $socket i32)
+  (call $stream (local.get $socket) (i32.const 1) {local} (i32.const 192))
+  (call $print (i32.const 192) (i32.const 1)))
+(func $drop_both
+  (call $drop_incoming (i32.load (i32.const 132)))
+  (call $drop_outgoing (i32.load (i32.const 136))))
 (func $look
   (local $stream i32)
   (call $resolve (call $network) (i32.const 516) (i32.const 9) (i32.const 128))
@@ -468,6 +485,27 @@ async fn a_datagram_is_answered() {
     let report = host.run(&request).await;
     assert_eq!((report.outcome, report.cause), (Outcome::Succeeded, None));
     assert_eq!(host.bytes(&report.stdout), b"pong to ping");
+}
+
+// What came in waits in the host for each pair of streams, so a socket has one pair: a new one takes the place of one that
+// was dropped.
+#[tokio::test]
+async fn a_socket_has_one_pair_of_datagram_streams() {
+    let host = Host::new();
+    let run = async |body| host.run(&reaching(&host, Transport::Udp, "127.0.0.1", 9, body)).await;
+    for body in [
+        "(call $pair_again (call $paired))",
+        "(call $paired) (call $drop_incoming (i32.load (i32.const 132))) (call $pair_again)",
+        "(call $paired) (call $drop_outgoing (i32.load (i32.const 136))) (call $pair_again)",
+    ] {
+        let report = run(body).await;
+        assert_eq!(report.outcome, Outcome::Failed);
+        let cause = report.cause.unwrap();
+        assert!(cause.contains("the earlier datagram streams are still held"), "{cause}");
+    }
+    let report = run("(call $paired) (call $drop_both) (call $pair_again)").await;
+    assert_eq!((report.outcome, report.cause), (Outcome::Succeeded, None));
+    assert_eq!(host.bytes(&report.stdout), [0]);
 }
 
 // A port beside the granted one is refused, with the line that would allow it.

@@ -1,7 +1,6 @@
 //! UDP sockets of a guest: datagrams of the session, each way as a stream. Not here: which of them may go where.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use airtight_egress::{Datagrams, EgressError};
@@ -55,28 +54,13 @@ struct Options {
 struct Streams {
     /// The one address that they are for.
     remote: Option<SocketAddr>,
-    /// Whether no newer pair has taken their place.
-    live: AtomicBool,
     receiving: Mutex<Option<AbortOnDropJoinHandle<()>>>,
 }
 
 impl Streams {
-    fn end(&self) {
-        self.live.store(false, Ordering::SeqCst);
-        self.stop_receiving();
-    }
-
     fn stop_receiving(&self) {
         let mut receiving = self.receiving.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *receiving = None;
-    }
-
-    fn check(&self) -> Result<(), ErrorCode> {
-        if self.live.load(Ordering::SeqCst) {
-            Ok(())
-        } else {
-            Err(ErrorCode::InvalidState)
-        }
     }
 }
 
@@ -112,7 +96,7 @@ impl Pollable for OutgoingDatagramStream {
 #[wasmtime_wasi_io::async_trait]
 impl Pollable for IncomingDatagramStream {
     async fn ready(&mut self) {
-        if self.next.is_none() && self.streams.check().is_ok() {
+        if self.next.is_none() {
             match self.inbox.recv().await {
                 Some(received) => self.next = Some(received),
                 // Without a grant nothing ever comes; after an error nothing more does.
@@ -211,6 +195,15 @@ impl udp::HostUdpSocket for NetView<'_> {
         if socket.phase != Phase::Bound {
             return Err(ErrorCode::InvalidState.into());
         }
+        // Each pair keeps what came in: a guest that holds many would have the host hold all of it. WASI allows the trap.
+        if socket
+            .streams
+            .as_ref()
+            .is_some_and(|earlier| Arc::strong_count(earlier) > 1)
+        {
+            let text = "the earlier datagram streams are still held";
+            return Err(super::SocketError::trap(wasmtime::Error::msg(text)));
+        }
         if let Some(remote) = remote {
             reachable(socket.ipv6, remote)?;
         }
@@ -224,13 +217,9 @@ impl udp::HostUdpSocket for NetView<'_> {
             .map(|datagrams| spawn(receive(datagrams, remote, sender)));
         let streams = Arc::new(Streams {
             remote,
-            live: AtomicBool::new(true),
             receiving: Mutex::new(receiving),
         });
-        let socket = self.udp(&this)?;
-        if let Some(earlier) = socket.streams.replace(Arc::clone(&streams)) {
-            earlier.end();
-        }
+        self.udp(&this)?.streams = Some(Arc::clone(&streams));
         let incoming = IncomingDatagramStream {
             streams: Arc::clone(&streams),
             inbox,
@@ -310,7 +299,6 @@ impl udp::HostIncomingDatagramStream for NetView<'_> {
         max_results: u64,
     ) -> SocketResult<Vec<udp::IncomingDatagram>> {
         let stream = self.table.get_mut(&this)?;
-        stream.streams.check()?;
         let wanted = usize::try_from(max_results).unwrap_or(AT_ONCE).min(AT_ONCE);
         let mut datagrams = Vec::new();
         while datagrams.len() < wanted {
@@ -376,7 +364,6 @@ impl NetView<'_> {
 impl udp::HostOutgoingDatagramStream for NetView<'_> {
     fn check_send(&mut self, this: Resource<OutgoingDatagramStream>) -> SocketResult<u64> {
         let stream = self.table.get_mut(&this)?;
-        stream.streams.check()?;
         stream.permitted = AT_ONCE;
         Ok(AT_ONCE as u64)
     }
@@ -387,7 +374,6 @@ impl udp::HostOutgoingDatagramStream for NetView<'_> {
         datagrams: Vec<udp::OutgoingDatagram>,
     ) -> SocketResult<u64> {
         let stream = self.table.get_mut(&this)?;
-        stream.streams.check()?;
         if datagrams.len() > std::mem::take(&mut stream.permitted) {
             let text = "it sent more datagrams than `check-send` permitted";
             return Err(super::SocketError::trap(wasmtime::Error::msg(text)));
