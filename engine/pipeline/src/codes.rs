@@ -145,7 +145,7 @@ codes! {
     BAD_PIN = "P0090";
     /// A lock that does not read as one.
     LOCK_INVALID = "P0100";
-    /// A step or a component wants more than the lock says.
+    /// A step or a component wants more than the lock says, or a trusted lock names what the project itself can change.
     LOCK_WIDENED = "P0101";
     /// Something that the lock does not list.
     LOCK_MISSING = "P0102";
