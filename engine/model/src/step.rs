@@ -599,3 +599,26 @@ pub struct StepReport {
     /// doubtful, for example a read error that the guest swallowed.
     pub cacheable: bool,
 }
+
+impl StepReport {
+    /// The report of an attempt in which nothing of the guest ran, because the host failed.
+    pub fn errored(cause: String, help: Option<String>) -> Self {
+        Self {
+            outcome: Outcome::Errored,
+            cause: Some(cause),
+            help,
+            exit_code: None,
+            result: None,
+            outputs: Vec::new(),
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            log: Vec::new(),
+            reports: Vec::new(),
+            denials: Vec::new(),
+            uses: Vec::new(),
+            usage: Usage::default(),
+            reads: ReadSet::default(),
+            cacheable: false,
+        }
+    }
+}

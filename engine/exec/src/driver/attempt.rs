@@ -132,7 +132,7 @@ impl Job {
 
     /// The runner and what it is asked; as the error, the report of an attempt that could not begin.
     fn begin(&self) -> Result<(Arc<dyn StepRunner>, StepRequest), Box<StepReport>> {
-        let failed = |cause, help| Box::new(errored(cause, help));
+        let failed = |cause, help| Box::new(StepReport::errored(cause, help));
         let runner = self
             .services
             .runner
@@ -158,27 +158,6 @@ pub(super) fn result_of(report: &StepReport) -> ActionResult {
         denials: report.denials.clone(),
         uses: report.uses.clone(),
         usage: report.usage,
-    }
-}
-
-/// The report of an attempt in which nothing of the guest ran.
-fn errored(cause: String, help: Option<String>) -> StepReport {
-    StepReport {
-        outcome: Outcome::Errored,
-        cause: Some(cause),
-        help,
-        exit_code: None,
-        result: None,
-        outputs: Vec::new(),
-        stdout: Default::default(),
-        stderr: Default::default(),
-        log: Vec::new(),
-        reports: Vec::new(),
-        denials: Vec::new(),
-        uses: Vec::new(),
-        usage: Default::default(),
-        reads: Default::default(),
-        cacheable: false,
     }
 }
 
@@ -239,7 +218,7 @@ impl Driver {
                 let Some((&step, attempt)) = found else { return };
                 let lost = attempt.sink.finish();
                 self.attempt_is_lost(step);
-                let report = errored("a bug: the attempt's task ended with a panic".to_owned(), None);
+                let report = StepReport::errored("a bug: the attempt's task ended with a panic".to_owned(), None);
                 self.attempt_ended(AttemptEnd {
                     step,
                     report,

@@ -96,27 +96,7 @@ impl StepRunner for Elsewhere {
     async fn run(&self, request: StepRequest, control: RunnerControl) -> StepReport {
         match self.give(&request) {
             Ok(()) => self.runner.run(request, control).await,
-            Err(error) => errored(format!("what it is given cannot be copied: {error}")),
+            Err(error) => StepReport::errored(format!("what it is given cannot be copied: {error}"), None),
         }
-    }
-}
-
-fn errored(cause: String) -> StepReport {
-    StepReport {
-        outcome: Outcome::Errored,
-        cause: Some(cause),
-        help: None,
-        exit_code: None,
-        result: None,
-        outputs: Vec::new(),
-        stdout: Default::default(),
-        stderr: Default::default(),
-        log: Vec::new(),
-        reports: Vec::new(),
-        denials: Vec::new(),
-        uses: Vec::new(),
-        usage: Default::default(),
-        reads: Default::default(),
-        cacheable: false,
     }
 }
