@@ -165,6 +165,15 @@ mod tests {
         assert!(texts.contains(&("fuel", "none".to_owned())));
     }
 
+    // What a policy may bound is what the pipeline file may say.
+    #[test]
+    fn the_names_are_those_of_the_pipeline_file() {
+        let net = crate::keys::NET_LIMITS.iter().map(|name| format!("net.{name}"));
+        let own = crate::keys::LIMITS.iter().filter(|name| **name != "net");
+        let names: Vec<String> = own.map(ToString::to_string).chain(net).collect();
+        assert_eq!(names, LIMITS);
+    }
+
     // A name that cannot be set is a maximum that a policy states in vain.
     #[test]
     fn every_limit_can_be_read_and_set() {
