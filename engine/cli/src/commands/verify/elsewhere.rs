@@ -8,7 +8,7 @@ use airtight_egress::Egress;
 use airtight_exec::{RunnerControl, StepRunner};
 use airtight_model::event::{Event, Subscriber};
 use airtight_model::step::Invocation;
-use airtight_model::{BlobDigest, Node, Outcome, StepReport, StepRequest};
+use airtight_model::{BlobDigest, Node, StepReport, StepRequest};
 use airtight_store::{Store, StoreError};
 use async_trait::async_trait;
 
