@@ -1,240 +1,164 @@
-//! `cargo xtask bench`: what the engine costs, beside a peer that does the same work in the same run. Both take turns; medians are
-//! printed with the bar that the design sets. A time is never a failure here: only a case that does not work is.
+//! `cargo xtask bench`: what the engine costs, beside peers that do the same work in the same run. All take turns; medians are printed
+//! with the bars that the design sets. A time is never a failure here: only a case that does not work is. Not here: what the cases do
+//! (`bench/*`), and any judgement about a result beyond its bar.
 
-use std::fmt::Write as _;
-use std::fs;
+mod cases;
+mod contest;
+mod files;
+mod guests;
+mod machine;
+mod options;
+mod peers;
+mod program;
+mod projects;
+mod save;
+mod steps;
+mod table;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use xtask::guest;
 
 use crate::Result;
 use crate::project::{Project, succeed};
 
-/// How often each side does its work; the first time warms up and does not count.
-const TURNS: usize = 8;
+use cases::{CASES, Case};
+use contest::{Contest, Sample};
+use machine::Machine;
+use options::Options;
+use peers::Peers;
+use program::Airtight;
+use table::{Found, Report};
 
-/// One comparison.
-pub(crate) struct Case {
-    /// The word that selects it.
-    pub(crate) name: &'static str,
-    /// What is done, for people.
-    work: &'static str,
-    /// The program that does the same work, for people.
-    peer: &'static str,
-    /// What is good enough.
-    bar: Bar,
-    /// Does the work several times on both sides, taking turns.
-    measure: fn(&Bench) -> Result<Measured>,
+/// What every case needs.
+struct Bench<'a> {
+    airtight: Airtight<'a>,
+    peers: Peers,
+    guest: PathBuf,
+    folder: PathBuf,
+    turns: usize,
+    small: bool,
 }
 
-/// What is good enough.
-enum Bar {
-    /// At most this much of the peer's time.
-    Ratio(f64),
-    /// At most this long.
-    Time(Duration),
-}
-
-/// How long each repetition took.
-#[derive(Debug, Default)]
-struct Measured {
-    ours: Vec<Duration>,
-    peer: Vec<Duration>,
-}
-
-/// Every comparison, in the order in which they run.
-pub(crate) const CASES: &[Case] = &[
-    Case {
-        name: "cached-1",
-        work: "one step, nothing changed, the whole process",
-        peer: "ninja, one target, nothing to do",
-        bar: Bar::Time(Duration::from_millis(20)),
-        measure: |bench| bench.cached(1),
-    },
-    Case {
-        name: "cached-1000",
-        work: "1,000 steps, nothing changed, the whole process",
-        peer: "ninja, 1,000 targets, nothing to do",
-        bar: Bar::Time(Duration::from_millis(50)),
-        measure: |bench| bench.cached(1000),
-    },
-    Case {
-        name: "uncached-1000",
-        work: "1,000 steps, each reads one small file and writes one",
-        peer: "ninja -j2 running cp",
-        bar: Bar::Ratio(0.5),
-        measure: |bench| bench.uncached(1000),
-    },
-];
-
-/// Runs the cases that `names` selects, or all, and prints a table of medians.
-pub(crate) fn run(project: &Project, names: &[String]) -> Result<()> {
-    let bench = Bench::prepare(project)?;
-    println!("{:<14} {:>10} {:>10} {:>8}   bar", "case", "airtight", "peer", "ratio");
-    for case in CASES
-        .iter()
-        .filter(|case| names.is_empty() || names.iter().any(|name| name == case.name))
-    {
-        let measured = (case.measure)(&bench)?;
-        let (ours, peer) = (median(measured.ours)?, median(measured.peer)?);
-        let ratio = ours.as_secs_f64() / peer.as_secs_f64();
-        let (bar, met) = match case.bar {
-            Bar::Ratio(bar) => (format!("{bar:.2} x"), ratio <= bar),
-            Bar::Time(bar) => (format!("{bar:.0?}"), ours <= bar),
-        };
-        let verdict = if met { "met" } else { "MISSED" };
-        println!(
-            "{:<14} {ours:>10.1?} {peer:>10.1?} {ratio:>6.2} x   {bar}: {verdict}",
-            case.name
-        );
-        println!("{:<14} {}; peer: {}", "", case.work, case.peer);
+/// Runs the cases that are asked for and says what they found.
+pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<()> {
+    let options = Options::parse(arguments)?;
+    let cases = selected(&options)?;
+    let binary = match &options.binary {
+        Some(binary) => binary.clone(),
+        None => release(project)?,
+    };
+    let report = measure(project, &binary, &options, &cases)?;
+    if options.save {
+        save::save(&project.root, &report)?;
+    }
+    if options.json {
+        println!("{}", report.json());
+    } else {
+        print!("\n{}", report.conditions());
     }
     Ok(())
 }
 
-/// What every case needs: programs, a guest, folders.
-struct Bench {
-    airtight: PathBuf,
-    guest: PathBuf,
-    folder: PathBuf,
+/// The form for CI: every case once with little to do, on the binary that is there already.
+pub(crate) fn small(project: &Project) -> Result<()> {
+    let options = Options::parse(&["--small".to_owned()])?;
+    measure(project, &project.airtight(), &options, &selected(&options)?).map(drop)
 }
 
-impl Bench {
-    fn prepare(project: &Project) -> Result<Self> {
-        project.plugins()?;
-        succeed(
-            project
-                .cargo("")
-                .args(["build", "--release", "--package", "airtight-cli", "--bin", "airtight"]),
-        )?;
-        let guests = guest::fixtures()?;
-        let guest = guests
-            .iter()
-            .find(|guest| guest.name == "command")
-            .ok_or("the guest `command` is not there")?;
-        let found = Command::new("ninja").arg("--version").stdout(Stdio::null()).status();
-        if !found.is_ok_and(|status| status.success()) {
-            return Err("`ninja` is not there: install it, on Debian with `apt-get install ninja-build`".into());
+fn selected(options: &Options) -> Result<Vec<&'static Case>> {
+    if let Some(unknown) = options
+        .cases
+        .iter()
+        .find(|name| CASES.iter().all(|case| case.name != **name))
+    {
+        let names: Vec<_> = CASES.iter().map(|case| case.name).collect();
+        return Err(format!("there is no case `{unknown}`; there are {}", names.join(", ")).into());
+    }
+    let wanted = |case: &&Case| {
+        if options.cases.is_empty() {
+            !case.scale || options.scale
+        } else {
+            options.cases.iter().any(|name| name == case.name)
         }
-        let airtight = project
-            .target
-            .join("release")
-            .join(format!("airtight{}", std::env::consts::EXE_SUFFIX));
-        Ok(Self {
-            airtight,
-            guest: guest.wasm.clone(),
-            folder: project.scratch("bench")?,
-        })
-    }
+    };
+    Ok(CASES.iter().filter(wanted).collect())
+}
 
-    /// Makes a project with `count` steps that copy a file each, for both programs.
-    fn project(&self, name: &str, count: usize) -> Result<PathBuf> {
-        let folder = self.folder.join(name);
-        fs::create_dir_all(folder.join("in"))?;
-        fs::create_dir_all(folder.join("out"))?;
-        fs::copy(&self.guest, folder.join("command.wasm"))?;
-        let mut pipeline = String::from("airtight: 1\nname: bench\nsources:\n  files: { path: in }\nsteps:\n");
-        let mut ninja = String::from("rule cp\n  command = cp $in $out\n");
-        for i in 0..count {
-            fs::write(folder.join(format!("in/{i}.txt")), format!("file {i}\n"))?;
-            write!(
-                pipeline,
-                "  s{i}:\n    uses: ./command.wasm\n    mounts: {{ /src: files }}\n    args: [ \"copy /src/{i}.txt /out/{i}.txt\" ]\n    \
-                 outputs: {{ file: /out/{i}.txt }}\n"
-            )?;
-            writeln!(ninja, "build out/{i}.txt: cp in/{i}.txt")?;
+/// Builds what is released.
+fn release(project: &Project) -> Result<PathBuf> {
+    project.plugins()?;
+    succeed(
+        project
+            .cargo("")
+            .args(["build", "--release", "--package", "airtight-cli", "--bin", "airtight"]),
+    )?;
+    let name = format!("airtight{}", std::env::consts::EXE_SUFFIX);
+    Ok(project.target.join("release").join(name))
+}
+
+fn measure(project: &Project, binary: &Path, options: &Options, cases: &[&Case]) -> Result<Report> {
+    let folder = project.scratch("bench")?;
+    let machine = Machine::look(&folder);
+    let guests = guest::fixtures()?;
+    let guest = guests
+        .iter()
+        .find(|guest| guest.name == "command" && guest.target == "wasm32-wasip2")
+        .ok_or("the guest `command` is not there")?;
+    let bench = Bench {
+        airtight: Airtight {
+            project,
+            binary: binary.to_owned(),
+            home: folder.join("home"),
+        },
+        peers: Peers::find(project, !options.small),
+        guest: guest.wasm.clone(),
+        folder,
+        turns: if options.small { 1 } else { options.turns },
+        small: options.small,
+    };
+    bench.warm()?;
+    let mut found = Vec::new();
+    for case in cases {
+        eprintln!("bench: {} …", case.name);
+        let row = (case.measure)(&bench).map_err(|error| format!("the case `{}` is broken: {error}", case.name))?;
+        let case = Found {
+            name: case.name,
+            work: case.work,
+            row,
+        };
+        if !options.json && !options.small {
+            print!("{}", case.lines());
         }
-        fs::write(folder.join("airtight.yaml"), pipeline)?;
-        fs::write(folder.join("build.ninja"), ninja)?;
-        Ok(folder)
+        found.push(case);
     }
-
-    fn airtight(&self, folder: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.airtight);
-        command
-            .current_dir(folder)
-            .args(["run", "--progress", "none"])
-            .args(arguments);
-        command
-            .env("HOME", self.folder.join("home"))
-            .env("AIRTIGHT_STORE", self.folder.join("store"));
-        command
-    }
-
-    fn cached(&self, count: usize) -> Result<Measured> {
-        let folder = self.project(&format!("cached-{count}"), count)?;
-        timed(&mut self.airtight(&folder, &[]))?;
-        timed(&mut ninja(&folder))?;
-        let mut measured = Measured::default();
-        for _ in 0..TURNS {
-            measured.ours.push(timed(&mut self.airtight(&folder, &[]))?);
-            measured.peer.push(timed(&mut ninja(&folder))?);
-        }
-        Ok(measured.warm())
-    }
-
-    fn uncached(&self, count: usize) -> Result<Measured> {
-        let folder = self.project(&format!("uncached-{count}"), count)?;
-        let mut measured = Measured::default();
-        for turn in 0..TURNS {
-            // New contents for both: nothing can be a hit, and every target is out of date.
-            for i in 0..count {
-                fs::write(folder.join(format!("in/{i}.txt")), format!("turn {turn}, file {i}\n"))?;
-            }
-            measured
-                .ours
-                .push(timed(&mut self.airtight(&folder, &["--no-cache", "--jobs", "2"]))?);
-            let _ = fs::remove_dir_all(folder.join("out"));
-            let _ = fs::remove_file(folder.join(".ninja_log"));
-            fs::create_dir_all(folder.join("out"))?;
-            measured.peer.push(timed(&mut ninja(&folder))?);
-        }
-        Ok(measured.warm())
-    }
+    bench.clear()?;
+    let mut versions = bench.peers.versions();
+    versions.insert(0, ("airtight", peers::version(&Ok(binary.to_owned()))));
+    Ok(Report {
+        machine,
+        versions,
+        turns: bench.turns,
+        small: options.small,
+        cases: found,
+    })
 }
 
-impl Measured {
-    /// Without the first turn.
-    fn warm(mut self) -> Self {
-        self.ours.remove(0);
-        self.peer.remove(0);
-        self
+impl Bench<'_> {
+    /// How much of something there is: all of it, or little in the small form.
+    fn size(&self, whole: usize, small: usize) -> usize {
+        if self.small { small } else { whole }
     }
-}
 
-fn ninja(folder: &Path) -> Command {
-    let mut command = Command::new("ninja");
-    command.current_dir(folder).args(["-j2", "--quiet"]);
-    command
-}
+    /// Begins a contest with as many turns as were asked for.
+    fn contest<'a>(&self, ours: impl FnMut(usize) -> Result<Sample> + 'a) -> Contest<'a> {
+        Contest::new(self.turns, !self.small, ours)
+    }
 
-/// How long a command takes that has to succeed.
-fn timed(command: &mut Command) -> Result<Duration> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let start = Instant::now();
-    succeed(command)?;
-    Ok(start.elapsed())
-}
-
-fn median(mut times: Vec<Duration>) -> Result<Duration> {
-    times.sort();
-    times
-        .get(times.len() / 2)
-        .copied()
-        .ok_or_else(|| "a case measured nothing".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // The machine's hiccups are no result.
-    #[test]
-    fn one_slow_repetition_does_not_move_the_median() {
-        let times = [3, 900, 2].map(Duration::from_millis).to_vec();
-        assert_eq!(median(times).unwrap(), Duration::from_millis(3));
-        assert!(median(Vec::new()).is_err());
+    /// Lets the guest be compiled, which is done once on a machine and is in no case's time.
+    fn warm(&self) -> Result<()> {
+        let folder = self.folder("warm")?;
+        self.one_step(&folder, "print warm")?;
+        self.airtight.run(&folder, &[], 1, false).map(drop)
     }
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::project::{Project, succeed};
 use crate::tally::Tally;
-use crate::{demo, generate, servers, tidy, walkthrough};
+use crate::{bench, demo, generate, servers, tidy, walkthrough};
 use xtask::guest::Toolchain;
 
 pub(crate) fn run(project: &Project) -> ExitCode {
@@ -47,6 +47,7 @@ pub(crate) fn run(project: &Project) -> ExitCode {
         tally.check("generated files", || generate::run(project, generate::ALL, true));
         tally.check("demo, twice", || demo::twice(project));
         tally.check("demo, verified", || demo::verified(project));
+        tally.check("benchmarks, small", || bench::small(project));
         walkthrough::add_to(&mut tally, project);
     }
     let native = project.target.join("plugins");

@@ -33,7 +33,7 @@ Usage: cargo xtask COMMAND
   schema        write the generated schema anew (with --check: only compare)
   docs          write the generated pages anew (with --check: only compare)
   tidy          check the house rules that a machine can check
-  bench [CASE]  measure the release build beside ninja (which has to be installed)
+  bench [CASE]  measure the release build beside its peers; `--small` only shows that every case works (docs/benchmarks.md)
 ";
 
 fn main() -> ExitCode {

@@ -21,27 +21,33 @@ pub(crate) fn postgres() -> Result<()> {
         return Ok(());
     }
     let help = "help: install PostgreSQL so that `initdb` is in the path, on Debian with `apt-get install postgresql`";
-    if !Path::new("/usr/bin/apt-get").is_file() {
-        return Err(format!("there is no PostgreSQL, and no apt to install it with\n{help}").into());
-    }
-    let Some(prefix) = as_root() else {
-        return Err(format!("there is no PostgreSQL, and only root can install it\n{help}").into());
-    };
-    let install = |arguments: &[&str]| {
-        let mut command = Command::new(prefix.first().copied().unwrap_or("apt-get"));
-        command.args(prefix.iter().skip(1)).args(arguments);
-        command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
-        succeed(&mut command)
-    };
-    let packages = ["install", "--yes", "--no-install-recommends", "postgresql"];
-    // A machine's lists of packages may be old, or not there.
-    let installed = install(&packages).or_else(|_| install(&["update"]).and_then(|()| install(&packages)));
-    installed.map_err(|error| format!("PostgreSQL cannot be installed: {error}\n{help}"))?;
+    install("postgresql").map_err(|error| format!("there is no PostgreSQL, and {error}\n{help}"))?;
     if found() {
         Ok(())
     } else {
         Err(format!("PostgreSQL was installed and is not found\n{help}").into())
     }
+}
+
+/// Installs one of Debian's packages, as root or by a `sudo` that asks for nothing. What apt says goes to standard error.
+pub(crate) fn install(package: &str) -> Result<()> {
+    if !Path::new("/usr/bin/apt-get").is_file() {
+        return Err("there is no apt to install it with".into());
+    }
+    let prefix = as_root().ok_or("only root can install it")?;
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new(prefix.first().copied().unwrap_or("apt-get"));
+        command.args(prefix.iter().skip(1)).args(arguments);
+        command
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .stdin(Stdio::null())
+            .stdout(Stdio::from(std::io::stderr()));
+        succeed(&mut command)
+    };
+    let install = ["install", "--yes", "--no-install-recommends", package];
+    // A machine's lists of packages may be old, or not there.
+    let installed = apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install)));
+    installed.map_err(|error| format!("it cannot be installed: {error}").into())
 }
 
 fn found() -> bool {
