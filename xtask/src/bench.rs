@@ -4,14 +4,17 @@
 
 mod cases;
 mod contest;
+mod disk;
 mod files;
 mod guests;
 mod machine;
+mod memory;
 mod options;
 mod peers;
 mod program;
 mod projects;
 mod save;
+mod scale;
 mod steps;
 mod table;
 
@@ -77,7 +80,7 @@ fn selected(options: &Options) -> Result<Vec<&'static Case>> {
     }
     let wanted = |case: &&Case| {
         if options.cases.is_empty() {
-            !case.scale || options.scale
+            case.scale.is_none() || options.scale || options.small
         } else {
             options.cases.iter().any(|name| name == case.name)
         }
@@ -105,13 +108,15 @@ fn measure(project: &Project, binary: &Path, options: &Options, cases: &[&Case])
         .iter()
         .find(|guest| guest.name == "command" && guest.target == "wasm32-wasip2")
         .ok_or("the guest `command` is not there")?;
+    let peers = Peers::find(project, !options.small);
     let bench = Bench {
         airtight: Airtight {
             project,
             binary: binary.to_owned(),
             home: folder.join("home"),
+            time: peers.time.clone(),
         },
-        peers: Peers::find(project, !options.small),
+        peers,
         guest: guest.wasm.clone(),
         folder,
         turns: if options.small { 1 } else { options.turns },
@@ -120,6 +125,10 @@ fn measure(project: &Project, binary: &Path, options: &Options, cases: &[&Case])
     bench.warm()?;
     let mut found = Vec::new();
     for case in cases {
+        if let Some(lack) = bench.lacks(case) {
+            eprintln!("bench: {} is left out: {lack}", case.name);
+            continue;
+        }
         eprintln!("bench: {} …", case.name);
         let row = (case.measure)(&bench).map_err(|error| format!("the case `{}` is broken: {error}", case.name))?;
         let case = Found {
@@ -127,12 +136,12 @@ fn measure(project: &Project, binary: &Path, options: &Options, cases: &[&Case])
             work: case.work,
             row,
         };
+        bench.clear()?;
         if !options.json && !options.small {
             print!("{}", case.lines());
         }
         found.push(case);
     }
-    bench.clear()?;
     let mut versions = bench.peers.versions();
     versions.insert(0, ("airtight", peers::version(&Ok(binary.to_owned()))));
     Ok(Report {
@@ -145,6 +154,14 @@ fn measure(project: &Project, binary: &Path, options: &Options, cases: &[&Case])
 }
 
 impl Bench<'_> {
+    /// Why a case cannot run here; none if it can.
+    fn lacks(&self, case: &Case) -> Option<String> {
+        let gibibytes = case.scale.filter(|_| !self.small).unwrap_or(0);
+        let time = self.airtight.time.as_ref().err().filter(|_| case.memory);
+        time.map(|absent| format!("it needs GNU time: {absent}"))
+            .or_else(|| disk::lacks(&self.folder, gibibytes << 30))
+    }
+
     /// How much of something there is: all of it, or little in the small form.
     fn size(&self, whole: usize, small: usize) -> usize {
         if self.small { small } else { whole }

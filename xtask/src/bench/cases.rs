@@ -4,7 +4,7 @@ use crate::Result;
 
 use super::contest::Row;
 use super::steps::Unchanged;
-use super::{Bench, files, guests, steps};
+use super::{Bench, files, guests, memory, scale, steps};
 
 /// One comparison.
 pub(crate) struct Case {
@@ -12,8 +12,10 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// What is done, for people.
     pub(crate) work: &'static str,
-    /// Whether it runs only when it is asked for, because it takes minutes and gigabytes.
-    pub(crate) scale: bool,
+    /// How many gibibytes of the disk it needs if it takes minutes and gigabytes, and so runs only when it is asked for.
+    pub(crate) scale: Option<u64>,
+    /// Whether it is about memory, and so needs a program that tells it.
+    pub(crate) memory: bool,
     /// Does the work several times on all sides, taking turns.
     pub(crate) measure: fn(&Bench) -> Result<Row>,
 }
@@ -23,19 +25,22 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "uncached-1000",
         work: "1,000 steps that are new, each reads one small file and writes one",
-        scale: false,
+        scale: None,
+        memory: false,
         measure: |bench| steps::uncached(bench, bench.size(1000, 10)),
     },
     Case {
         name: "changed-1000",
         work: "1,000 steps whose inputs have all changed",
-        scale: false,
+        scale: None,
+        memory: false,
         measure: |bench| steps::changed(bench, bench.size(1000, 10)),
     },
     Case {
         name: "unchanged-10000",
         work: "10,000 steps, nothing changed, the whole process",
-        scale: false,
+        scale: None,
+        memory: false,
         measure: |bench| {
             let bars = Unchanged {
                 limit: None,
@@ -47,7 +52,8 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "unchanged-1",
         work: "one step, nothing changed, the whole process",
-        scale: false,
+        scale: None,
+        memory: false,
         measure: |bench| {
             let bars = Unchanged {
                 limit: Some(0.020),
@@ -59,37 +65,99 @@ pub(crate) const CASES: &[Case] = &[
     Case {
         name: "sandbox",
         work: "one step of 1,000 that run one after the other",
-        scale: false,
+        scale: None,
+        memory: false,
         measure: |bench| steps::sandbox(bench, bench.size(1000, 10)),
     },
     Case {
         name: "ingest-unchanged",
         work: "a source of 100,000 files, nothing changed, the whole process",
-        scale: false,
+        scale: None,
+        memory: false,
         measure: |bench| files::unchanged(bench, bench.size(100_000, 100)),
     },
     Case {
         name: "ingest-cold",
         work: "a source of 100,000 files that the store has never seen",
-        scale: false,
+        scale: None,
+        memory: false,
         measure: |bench| files::cold(bench, bench.size(100_000, 100)),
     },
     Case {
         name: "put-1gib",
         work: "a source of one file of 1 GiB that the store has never seen",
-        scale: false,
+        scale: None,
+        memory: false,
         measure: |bench| files::put(bench, bench.size(1 << 30, 3 << 20) as u64),
     },
     Case {
         name: "cpu",
         work: "a guest that computes for seconds",
-        scale: false,
+        scale: None,
+        memory: false,
         measure: |bench| guests::cpu(bench, bench.size(1000, 2)),
     },
     Case {
         name: "read-10000",
         work: "a guest that reads 10,000 small files",
-        scale: false,
+        scale: None,
+        memory: false,
         measure: |bench| guests::read(bench, bench.size(10_000, 50)),
+    },
+    Case {
+        name: "memory-unchanged",
+        work: "the peak memory of a run of 10,000 steps of which nothing changed",
+        scale: None,
+        memory: true,
+        measure: |bench| memory::unchanged(bench, bench.size(10_000, 100)),
+    },
+    Case {
+        name: "memory-step",
+        work: "the memory of one more step at the same time",
+        scale: None,
+        memory: true,
+        measure: |bench| memory::step(bench, bench.size(100, 1)),
+    },
+    Case {
+        name: "scale-plan",
+        work: "a plan of 100,000 steps, printed",
+        scale: Some(1),
+        memory: false,
+        measure: |bench| scale::plan(bench, bench.size(100_000, 100)),
+    },
+    Case {
+        name: "scale-unchanged",
+        work: "a run of 100,000 steps of which nothing changed",
+        scale: Some(2),
+        memory: false,
+        measure: |bench| scale::unchanged(bench, bench.size(100_000, 100)),
+    },
+    Case {
+        name: "scale-matrix",
+        work: "a run of 10,000 cells of matrices that are new",
+        scale: Some(1),
+        memory: false,
+        measure: |bench| scale::matrix(bench, bench.size(10_000, 40)),
+    },
+    Case {
+        name: "scale-tree",
+        work: "a source of 1,000,000 files that the store has never seen",
+        scale: Some(9),
+        memory: false,
+        measure: |bench| scale::tree(bench, bench.size(1_000_000, 200)),
+    },
+    Case {
+        name: "scale-tree-unchanged",
+        work: "a source of 1,000,000 files, nothing changed",
+        scale: Some(9),
+        memory: false,
+        measure: |bench| scale::known_tree(bench, bench.size(1_000_000, 200)),
+    },
+    Case {
+        name: "scale-blob",
+        work: "a source of one file of 20 GiB that the store has never seen",
+        scale: Some(45),
+        memory: false,
+        measure: |bench| scale::put(bench, bench.size(20 << 30, 2 << 20)),
     },
 ];

@@ -10,7 +10,7 @@ use super::peers::Peer;
 /// What the numbers of a contest are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// Seconds, with the least that one wants to see of them decided by whoever shows them.
+    /// Seconds.
     Seconds,
     /// Bytes of memory.
     Bytes,
@@ -82,6 +82,7 @@ pub(crate) struct Contest<'a> {
     ours: Work<'a, Sample>,
     peers: Vec<(Beside, Option<Work<'a, f64>>)>,
     limit: Option<f64>,
+    unit: Unit,
 }
 
 impl<'a> Contest<'a> {
@@ -93,7 +94,14 @@ impl<'a> Contest<'a> {
             ours: Box::new(ours),
             peers: Vec::new(),
             limit: None,
+            unit: Unit::Seconds,
         }
+    }
+
+    /// Sets what the numbers are, where they are not seconds.
+    pub(crate) fn unit(mut self, unit: Unit) -> Self {
+        self.unit = unit;
+        self
     }
 
     /// Sets what ours may be at most.
@@ -125,7 +133,7 @@ impl<'a> Contest<'a> {
     /// Lets everyone do the work in turn.
     pub(crate) fn run(mut self) -> Result<Row> {
         let mut row = Row {
-            unit: Unit::Seconds,
+            unit: self.unit,
             ours: Series::default(),
             limit: self.limit,
             beside: Vec::new(),

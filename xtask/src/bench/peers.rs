@@ -35,6 +35,8 @@ pub(crate) struct Peers {
     pub(crate) bwrap: Peer,
     /// Starts a container.
     pub(crate) crun: Peer,
+    /// Says how much memory a program had.
+    pub(crate) time: Peer,
     /// Runs WebAssembly.
     pub(crate) wasmtime: Peer,
 }
@@ -62,6 +64,7 @@ impl Peers {
             true_: debian("true", "coreutils"),
             bwrap: bwrap(debian("bwrap", "bubblewrap")),
             crun: debian("crun", "crun"),
+            time: debian("time", "time"),
             wasmtime: wasmtime(project, &own, install),
         }
     }
@@ -90,8 +93,7 @@ pub(crate) fn version(peer: &Peer) -> String {
     };
     let output = Command::new(program).arg("--version").stdin(Stdio::null()).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let line = text.unwrap_or_default().lines().next().unwrap_or("unknown").to_owned();
-    line
+    text.unwrap_or_default().lines().next().unwrap_or("unknown").to_owned()
 }
 
 fn wanted(install: bool) -> std::result::Result<(), String> {

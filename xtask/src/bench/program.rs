@@ -1,15 +1,15 @@
 //! Airtight as a contestant: starts it, times it, reads its closing line so that a run that did not do the work is never taken for a
 //! fast one, and watches its memory. Not here: what it is given to do.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Result;
 use crate::project::{Project, shown};
 
 use super::contest::Sample;
+use super::peers::Peer;
 
 /// The program under test in a home of its own. Native code is in that home and stays; the store is a folder that a case may remove.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Airtight<'a> {
     pub(crate) binary: PathBuf,
     /// HOME of everything that is started.
     pub(crate) home: PathBuf,
+    /// GNU time, which watches memory.
+    pub(crate) time: Peer,
 }
 
 /// What a run did, by its closing line.
@@ -56,10 +58,15 @@ impl Airtight<'_> {
         command
     }
 
+    /// Returns what watches memory, if that is wanted and there.
+    pub(crate) fn watch(&self, watched: bool) -> Option<&Path> {
+        self.time.as_deref().ok().filter(|_| watched)
+    }
+
     /// Runs the pipeline of a folder and holds its closing line against what has to have run.
     pub(crate) fn run(&self, folder: &Path, arguments: &[&str], ran: usize, watched: bool) -> Result<Sample> {
         let mut command = self.command(folder, &["run", "--progress", "none"]);
-        let ended = finish(command.args(arguments), watched)?;
+        let ended = finish(command.args(arguments), self.watch(watched))?;
         let closing = closing(&ended.stderr)?;
         if closing.ran == ran {
             Ok(Sample {
@@ -76,6 +83,15 @@ impl Airtight<'_> {
             )
             .into())
         }
+    }
+
+    /// Runs a command of which only time and memory are wanted.
+    pub(crate) fn timed(&self, folder: &Path, arguments: &[&str], watched: bool) -> Result<Sample> {
+        let ended = finish(&mut self.command(folder, arguments), self.watch(watched))?;
+        Ok(Sample {
+            value: ended.wall.as_secs_f64(),
+            peak: ended.peak,
+        })
     }
 
     /// Returns what a command prints on standard output.
@@ -116,32 +132,29 @@ pub(crate) fn forget(folder: &Path) -> Result<()> {
 
 /// Runs a peer's command, which has to succeed, and returns how long it took in seconds.
 pub(crate) fn timed(command: &mut Command) -> Result<f64> {
-    Ok(finish(command, false)?.wall.as_secs_f64())
+    Ok(finish(command, None)?.wall.as_secs_f64())
 }
 
-/// Runs a command to its end; anything but success is an error with what it said.
-pub(crate) fn finish(command: &mut Command, watched: bool) -> Result<Ended> {
+/// Runs a command to its end, under GNU time if its memory is wanted; anything but success is an error with what it said.
+pub(crate) fn finish(command: &mut Command, time: Option<&Path>) -> Result<Ended> {
+    let (watch, mut watched) = time.map(|time| Watch::over(command, time)).unzip();
+    let command = watched.as_mut().unwrap_or(command);
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let start = Instant::now();
-    let mut child = command
+    let output = command
         .spawn()
+        .and_then(std::process::Child::wait_with_output)
         .map_err(|cause| format!("`{}` could not be started: {cause}", shown(command)))?;
-    let watch = watched.then(|| Watch::begin(&child));
-    let mut said = Vec::new();
-    if let Some(mut stderr) = child.stderr.take() {
-        stderr.read_to_end(&mut said)?;
-    }
-    let status = child.wait()?;
     let wall = start.elapsed();
-    let peak = watch.and_then(Watch::end);
-    let stderr = String::from_utf8_lossy(&said).into_owned();
-    if status.success() {
+    let peak = watch.and_then(Watch::peak);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.success() {
         Ok(Ended { wall, peak, stderr })
     } else {
-        Err(format!("`{}` failed ({status})\n{stderr}", shown(command)).into())
+        Err(format!("`{}` failed ({})\n{stderr}", shown(command), output.status).into())
     }
 }
 
@@ -162,41 +175,38 @@ fn closing(stderr: &str) -> Result<Closing> {
     })
 }
 
-/// Looks at a process's high-water mark until it ends. The kernel keeps the mark, so that only growth in the process's last moment
-/// could be missed; without `/proc` there is nothing to see.
+/// Puts a command under GNU time, which is small and asks the kernel for the most memory that the process had at a time. A process that
+/// is started by a larger one would be charged for the memory of that: a thread that only looks now and then would miss peaks.
 struct Watch {
-    thread: std::thread::JoinHandle<Option<u64>>,
+    file: PathBuf,
 }
 
 impl Watch {
-    /// How long it looks away at the least, and as a part of the time so far.
-    const PAUSE: Duration = Duration::from_micros(500);
-
-    fn begin(child: &Child) -> Self {
-        let status = PathBuf::from(format!("/proc/{}/status", child.id()));
-        let begun = Instant::now();
-        let thread = std::thread::spawn(move || {
-            let mut peak = None;
-            // A process that has ended and was not waited for has a status without the mark.
-            while let Some(mark) = std::fs::read_to_string(&status).ok().as_deref().and_then(high_water) {
-                peak = peak.max(Some(mark));
-                std::thread::sleep((begun.elapsed() / 500).clamp(Self::PAUSE, 40 * Self::PAUSE));
-            }
-            peak
-        });
-        Self { thread }
+    fn over(command: &Command, time: &Path) -> (Self, Command) {
+        // One command is watched at a time.
+        let file = std::env::temp_dir().join(format!("airtight-bench-{}.peak", std::process::id()));
+        let mut watched = Command::new(time);
+        watched.args(["--quiet", "--format", "%M", "--output"]).arg(&file);
+        watched.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => watched.env(name, value),
+                None => watched.env_remove(name),
+            };
+        }
+        if let Some(folder) = command.get_current_dir() {
+            watched.current_dir(folder);
+        }
+        (Self { file }, watched)
     }
 
-    fn end(self) -> Option<u64> {
-        self.thread.join().ok().flatten()
+    /// In bytes.
+    fn peak(self) -> Option<u64> {
+        let text = std::fs::read_to_string(&self.file).ok()?;
+        let _ = std::fs::remove_file(&self.file);
+        let kibibytes: u64 = text.lines().last()?.trim().parse().ok()?;
+        Some(kibibytes * 1024)
     }
-}
-
-/// Reads `VmHWM:     1234 kB`.
-fn high_water(status: &str) -> Option<u64> {
-    let rest = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = rest.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
 }
 
 #[cfg(test)]
@@ -224,18 +234,23 @@ mod tests {
         }
     }
 
+    // What is put under another program must still find its folder and its variables, and end as it ends.
     #[test]
-    fn the_high_water_mark_is_read_and_its_want_is_none() {
-        assert_eq!(high_water("Name:\tx\nVmHWM:\t    1234 kB\n"), Some(1_263_616));
-        assert_eq!(high_water("Name:\tx\nState:\tZ (zombie)\n"), None);
-    }
-
-    // The mark must stay when the memory has long been given back.
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn memory_that_was_given_back_is_still_seen() {
-        drop(std::hint::black_box(vec![1u8; 40_000_000]));
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        assert!(high_water(&status) > Some(40_000_000), "{status}");
+    fn a_watched_command_is_the_same_command() {
+        let folder = tempfile::tempdir().unwrap();
+        // As GNU time is called: five arguments of its own, then the command.
+        let time = folder.path().join("time");
+        std::fs::write(&time, "#!/bin/sh\nshift 3\necho 40 > \"$2\"\nshift 2\nexec \"$@\"\n").unwrap();
+        let made = Command::new("chmod").arg("+x").arg(&time).status().unwrap();
+        assert!(made.success());
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "echo \"$KEPT $GONE $(pwd)\" >&2; exit $CODE"])
+            .env("KEPT", "kept")
+            .env_remove("GONE")
+            .current_dir("/");
+        let ended = finish(command.env("CODE", "0"), Some(&time)).unwrap();
+        assert_eq!((ended.stderr.trim(), ended.peak), ("kept  /", Some(40 * 1024)));
+        assert!(finish(command.env("CODE", "3"), Some(&time)).is_err());
     }
 }

@@ -14,9 +14,8 @@ use super::Bench;
 const HEAD: &str = "airtight: 1\nname: bench\nsources:\n  files: { path: in }\nsteps:\n";
 
 impl Bench<'_> {
-    /// Makes an empty folder for a case, with the guest and a folder `in` for its source. What an earlier case left is removed.
+    /// Makes a folder of a case, with the guest and a folder `in` for its source.
     pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
-        self.clear()?;
         let folder = self.folder.join("work").join(name);
         fs::create_dir_all(folder.join("in"))?;
         fs::copy(&self.guest, folder.join("command.wasm"))?;
