@@ -1,6 +1,8 @@
 //! Export: a node of the store becomes a file or folder of the user's tree, all of it or none. The only code that writes
 //! outside of the store. Not here: which outputs are exported.
 
+mod beside;
+
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
@@ -9,14 +11,14 @@ use std::sync::Arc;
 use airtight_model::{Canonical, Node, TreeDigest};
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
-use rustix::fs::{Mode, OFlags, RenameFlags};
+use rustix::fs::{Mode, OFlags};
 
 use crate::cache::MAX_TREE_DEPTH;
-use crate::disk::random;
 use crate::driver::Kind;
 use crate::error::StoreError;
 use crate::ingest::{Excludes, IngestRequest, Sink, escapes};
 use crate::store::Store;
+use beside::{Beside, NEW};
 
 /// Up to so many files are synced one by one; more, by syncing the file system once.
 const MAX_SYNCED: u64 = 64;
@@ -94,6 +96,7 @@ impl ExportError {
 }
 
 /// A place that is written to, below the pipeline file's folder.
+#[derive(Debug)]
 struct Target {
     /// The folder that it is in.
     parent: Dir,
@@ -121,26 +124,25 @@ impl Store {
     pub fn export(&self, node: &Node, root: &Path, to: &str) -> Result<Exported, ExportError> {
         let names = names_of(to)?;
         let files = self.check_export(node, node, "", 0)?;
-        if self.is_exported(node, root, to) {
+        if let Some(folder) = self.where_exported(node, root, to) {
+            // A process that was killed once what it wrote was in place may have left what was there before.
+            if beside::has_left_over(&folder, to) {
+                beside::remove_left_over(&open_target(root, names, to)?);
+            }
             self.record_export(node, root, to)?;
             return Ok(Exported { written: false, files });
         }
         let target = open_target(root, names, to)?;
-        let temp = format!(".{}.airtight-{:016x}", target.name, random());
-        let done = self
-            .write_node(node, &target.parent, &temp, files <= MAX_SYNCED)
-            .map_err(|error| error.shown(&target));
-        let done = done.and_then(|()| {
-            if files > MAX_SYNCED {
-                let synced = open_to_sync(&target.parent).and_then(|file| Ok(rustix::fs::syncfs(file)?));
-                synced.map_err(target.failed("sync"))?;
-            }
-            replace(&target, &temp)
-        });
-        if let Err(error) = done {
-            remove(&target.parent, &temp);
-            return Err(error);
+        let beside = Beside::take(&target).map_err(target.failed("create"))?;
+        self.write_node(node, &beside.folder, NEW, files <= MAX_SYNCED)
+            .map_err(|error| error.shown(&target))?;
+        if files > MAX_SYNCED {
+            let synced = open_to_sync(&target.parent).and_then(|file| Ok(rustix::fs::syncfs(file)?));
+            synced.map_err(target.failed("sync"))?;
         }
+        beside.replace()?;
+        drop(beside);
+        beside::remove_left_over(&target);
         open_to_sync(&target.parent)
             .and_then(|file| file.sync_all())
             .map_err(target.failed("sync"))?;
@@ -176,11 +178,11 @@ impl Store {
         }
     }
 
-    /// Whether exactly `node` is at `to`: what cannot be looked at is something else.
-    fn is_exported(&self, node: &Node, root: &Path, to: &str) -> bool {
-        let here = Dir::open_ambient_dir(root, ambient_authority()).and_then(|root| root.symlink_metadata(to));
-        if !here.is_ok_and(|metadata| !metadata.is_symlink()) {
-            return false;
+    /// The folder `root`, if exactly `node` is at `to` in it: what cannot be looked at is something else.
+    fn where_exported(&self, node: &Node, root: &Path, to: &str) -> Option<Dir> {
+        let folder = Dir::open_ambient_dir(root, ambient_authority()).ok()?;
+        if folder.symlink_metadata(to).ok()?.is_symlink() {
+            return None;
         }
         let request = IngestRequest {
             root,
@@ -191,7 +193,7 @@ impl Store {
             list_left_out: false,
         };
         let found = self.ingest_once(&request, &Arc::new(Excludes::nothing()), Sink::Digests);
-        found.is_ok_and(|found| found.node == *node)
+        found.is_ok_and(|found| found.node == *node).then_some(folder)
     }
 
     /// Remembers what was exported where: a sweep keeps it.
@@ -340,43 +342,4 @@ fn open_target(root: &Path, mut names: Vec<String>, to: &str) -> Result<Target, 
     }
     shown.push_str(&name);
     Ok(Target { parent, name, shown })
-}
-
-/// Puts what is at `temp` in the target's place, and removes what was there.
-fn replace(target: &Target, temp: &str) -> Result<(), ExportError> {
-    let Target { parent, name, .. } = target;
-    let is_folder = |name: &str| parent.symlink_metadata(name).is_ok_and(|metadata| metadata.is_dir());
-    if parent.symlink_metadata(name).is_err() || !(is_folder(name) || is_folder(temp)) {
-        return parent.rename(temp, parent, name).map_err(target.failed("replace"));
-    }
-    match rustix::fs::renameat_with(parent, temp, parent, name.as_str(), RenameFlags::EXCHANGE) {
-        Ok(()) => {
-            remove(parent, temp);
-            Ok(())
-        }
-        // A file system that cannot exchange: for a moment nothing is there.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
-            let old = format!("{temp}.old");
-            parent.rename(name, parent, &old).map_err(target.failed("replace"))?;
-            if let Err(error) = parent.rename(temp, parent, name) {
-                let _ = parent.rename(&old, parent, name);
-                return Err(target.failed("replace")(error));
-            }
-            remove(parent, &old);
-            Ok(())
-        }
-        Err(error) => Err(target.failed("replace")(error.into())),
-    }
-}
-
-/// Removes a temporary file or folder; links in it are removed, never followed.
-fn remove(parent: &Dir, name: &str) {
-    let removed = match parent.symlink_metadata(name) {
-        Ok(metadata) if metadata.is_dir() => parent.remove_dir_all(name),
-        Ok(_) => parent.remove_file(name),
-        Err(_) => Ok(()),
-    };
-    if let Err(error) = removed {
-        tracing::warn!(%error, name, "a temporary file of an export is left");
-    }
 }

@@ -320,3 +320,103 @@ proptest! {
         }
     }
 }
+
+/// The names in a folder.
+fn names(path: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+// A process that is killed while it exports leaves a file or folder beside the target, or what was there before. The next
+// export to the same target removes it, whether it has something to write or not.
+#[test]
+fn what_a_killed_export_left_beside_its_target_goes_with_the_next_one() {
+    let (store, dir) = (Store::memory(), tempfile::tempdir().unwrap());
+    let dist = dir.path().join("dist");
+    let node = folder(&store, FILES);
+    for round in 0..3 {
+        std::fs::create_dir_all(dist.join(".out.airtight-0/new/sub")).unwrap();
+        std::fs::write(dist.join(".out.airtight-0/new/sub/half"), "ha").unwrap();
+        std::fs::create_dir_all(dist.join(".out.airtight-2")).unwrap();
+        symlink("..", dist.join(".out.airtight-2/old")).unwrap();
+        std::fs::create_dir_all(dist.join(".other.airtight-0/new")).unwrap();
+        let done = store.export(&node, dir.path(), "dist/out").unwrap();
+        assert_eq!(done.written, round == 0);
+        assert_eq!(names(&dist), [".other.airtight-0", "out"], "round {round}");
+        assert_eq!(ingest(&store, dir.path(), "dist/out"), node);
+    }
+    store.export(&file(&store, "text"), dir.path(), "dist/other").unwrap();
+    assert_eq!(names(&dist), ["other", "out"]);
+}
+
+// What another process is writing is its own for as long as it lives, whatever this one does.
+#[test]
+fn a_place_that_is_being_written_to_is_left_alone() {
+    let (store, dir) = (Store::memory(), tempfile::tempdir().unwrap());
+    let place = dir.path().join(".out.airtight-0");
+    std::fs::create_dir(&place).unwrap();
+    std::fs::write(place.join("new"), "going on").unwrap();
+    let writing = std::fs::File::open(&place).unwrap();
+    writing.lock().unwrap();
+    for (i, text) in ["one", "one", "two"].into_iter().enumerate() {
+        store.export(&file(&store, text), dir.path(), "out").unwrap();
+        assert_eq!(names(dir.path()), [".out.airtight-0", "out"], "export {i}");
+        assert_eq!(std::fs::read_to_string(place.join("new")).unwrap(), "going on");
+    }
+    drop(writing);
+    store.export(&file(&store, "two"), dir.path(), "out").unwrap();
+    assert_eq!(names(dir.path()), ["out"]);
+}
+
+// Where two names cannot be exchanged, a process that is killed between two renames leaves nothing at the target and what was
+// there before in its folder: an export that then fails too must not lose it.
+#[test]
+fn what_was_there_before_a_killed_export_comes_back() {
+    let (store, dir) = (Store::memory(), tempfile::tempdir().unwrap());
+    let old = dir.path().join(".out.airtight-0/old");
+    std::fs::create_dir_all(&old).unwrap();
+    std::fs::write(old.join("kept"), "of the run before").unwrap();
+    let lost = Node::File {
+        blob: BlobDigest::of(b"not in the store"),
+        size: 16,
+        executable: false,
+    };
+    store.export(&lost, dir.path(), "out").unwrap_err();
+    assert_eq!(names(dir.path()), ["out"]);
+    assert_eq!(
+        std::fs::read_to_string(dir.path().join("out/kept")).unwrap(),
+        "of the run before"
+    );
+}
+
+// More exports to one target at the same time than it has places, of files and folders: each succeeds, what is there is
+// all of one of them, and nothing is left.
+#[test]
+fn exports_to_one_target_at_once_do_not_harm_each_other() {
+    let (store, dir) = (Store::memory(), tempfile::tempdir().unwrap());
+    let nodes: Vec<Node> = (0..12)
+        .map(|i| {
+            let text = i.to_string();
+            if i % 2 == 0 {
+                file(&store, &text)
+            } else {
+                folder(&store, &[("a", &text), ("b/c", &text)])
+            }
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for node in &nodes {
+            scope.spawn(|| {
+                for _ in 0..10 {
+                    store.export(node, dir.path(), "out").unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(names(dir.path()), ["out"]);
+    assert!(nodes.contains(&ingest(&store, dir.path(), "out")));
+}
