@@ -129,7 +129,18 @@ impl Index {
                     let mut statement = connection.prepare_cached(query)?;
                     let rows =
                         statement.query_map(params![start, PAGE as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                    rows.collect()
+                    let rows: Vec<(Vec<u8>, Vec<u8>)> = rows.collect::<rusqlite::Result<_>>()?;
+                    // SQLite believes that a table is in order. One whose keys were altered would be read round and round.
+                    let ordered = rows.iter().map(|(key, _)| key).is_sorted_by(|one, next| one < next);
+                    let goes_on = match (&after, rows.first()) {
+                        (Some(after), Some((first, _))) => first > after,
+                        _ => true,
+                    };
+                    if ordered && goes_on {
+                        Ok(rows)
+                    } else {
+                        Err(out_of_order())
+                    }
                 })?
                 .unwrap_or_default();
             for (key, value) in &page {
@@ -399,6 +410,12 @@ fn write_batch(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<(
         }
     }
     transaction.commit()
+}
+
+/// What SQLite does not notice by itself.
+fn out_of_order() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    rusqlite::Error::SqliteFailure(code, Some("its keys are not in order".to_owned()))
 }
 
 /// Whether SQLite found the file not to be what it wrote (or a table of another shape in it).
