@@ -1,0 +1,13 @@
+//! Crash safety, shown on the real program: a pipeline that writes a lot is killed at random instants, its store is altered, its
+//! system calls fail, several of it and sweeps run at once. Whatever happens, no wrong byte is served, nothing hangs, and what was
+//! reported as kept is there. Each test prints its seed and takes it from AIRTIGHT_CRASH_SEED; AIRTIGHT_CRASH_ROUNDS says how often
+//! (`cargo xtask crash`), without it each takes a few seconds. Not here: damage that has a test of its own (`end-to-end`,
+//! and the store's suite).
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+
+mod alter;
+mod dice;
+mod kept;
+mod kill;
+mod lab;
+mod race;
