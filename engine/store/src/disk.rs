@@ -221,8 +221,11 @@ impl Driver for Disk {
         self.writing()?;
         self.packs.forget(digest);
         self.index.put(Kind::Place, digest.as_bytes(), None)?;
+        self.flush(false)?;
         let path = self.object(digest);
         if path.exists() {
+            // A loss of power must not bring back the generation in which it was there.
+            self.index.sync()?;
             let aside = self.path.join("aside");
             make_folder(&aside)?;
             match std::fs::rename(&path, aside.join(digest.to_string())) {
@@ -231,7 +234,7 @@ impl Driver for Disk {
                 renamed => renamed.at("set aside", &path)?,
             }
         }
-        self.flush(false)
+        Ok(())
     }
 
     fn get(&self, kind: Kind, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -252,6 +255,10 @@ impl Driver for Disk {
             self.flush(false)?;
         }
         self.index.scan(kind, prefix, each)
+    }
+
+    fn renew(&self) {
+        self.index.end_snapshot();
     }
 
     fn flush(&self, durable: bool) -> Result<(), StoreError> {

@@ -164,6 +164,8 @@ pub(crate) trait Driver: Send + Sync + fmt::Debug {
     /// Reads the records of a kind whose keys begin with `prefix`, ascending by key.
     fn scan(&self, kind: Kind, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), StoreError>;
 
+    /// Sees that what is read from here on is no older than this call, whoever wrote it.
+    fn renew(&self);
     /// Writes what waits; `durable`: and sees that it survives a loss of power.
     fn flush(&self, durable: bool) -> Result<(), StoreError>;
     /// Keeps the store from being swept.

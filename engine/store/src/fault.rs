@@ -100,6 +100,10 @@ impl Driver for FaultStore {
         self.inner.scan(kind, prefix, each)
     }
 
+    fn renew(&self) {
+        self.inner.renew();
+    }
+
     fn flush(&self, durable: bool) -> Result<(), StoreError> {
         self.plan.step("sync")?;
         self.inner.flush(durable)

@@ -85,6 +85,8 @@ impl Driver for Memory {
         Ok(())
     }
 
+    fn renew(&self) {}
+
     fn flush(&self, _: bool) -> Result<(), StoreError> {
         Ok(())
     }

@@ -3,15 +3,15 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
 
 use airtight_model::{BlobDigest, Tree, TreeDigest};
 
 use crate::blob::Blob;
-use crate::disk::{Disk, random};
+use crate::disk::Disk;
 use crate::driver::{Driver, Hold, Kind, SMALL, Source, TempFile};
 use crate::error::StoreError;
 use crate::fault::{FaultPlan, FaultStore};
+use crate::generation::Known;
 use crate::large::{self, Fault, LargeFile};
 use crate::memory::Memory;
 use crate::outboard::{Builder, Outboard};
@@ -58,13 +58,8 @@ pub(crate) struct Inner {
     pub(crate) driver: Box<dyn Driver>,
     pub(crate) clock: fn() -> u64,
     pub(crate) trees: Mutex<TreeCache>,
-    /// The store's generation, as it was lately.
-    generation: Mutex<Option<(Instant, u64)>>,
+    pub(crate) generation: Mutex<Known>,
 }
-
-/// How old a generation may be that is believed. Another process that sets a blob aside is noticed later; until then a
-/// hit may name that blob, which is noticed when it is read.
-const GENERATION_AGE: Duration = Duration::from_millis(50);
 
 impl Drop for Inner {
     fn drop(&mut self) {
@@ -206,9 +201,10 @@ impl Store {
     /// # Errors
     /// The lock file cannot be made or locked.
     pub fn lease(&self) -> Result<Lease, StoreError> {
-        Ok(Lease {
-            _hold: self.inner.driver.hold()?,
-        })
+        let hold = self.inner.driver.hold()?;
+        // What was read before may be from before a sweep.
+        self.inner.renew();
+        Ok(Lease { _hold: hold })
     }
 
     /// Writes what waits, so that other processes see it. It happens by itself after a while, and when the last handle goes.
@@ -343,33 +339,10 @@ impl Inner {
     }
 
     pub(crate) fn forget(&self, digest: &BlobDigest) -> Result<(), StoreError> {
+        self.new_generation()?;
         self.trees().remove(&TreeDigest::from_bytes(*digest.as_bytes()));
         self.driver.set_aside(digest)?;
-        // What was known to be complete has to be looked at again.
         self.new_generation()
-    }
-
-    /// The number that is another one whenever a blob may have gone.
-    pub(crate) fn generation(&self) -> Result<u64, StoreError> {
-        let mut known = self.generation.lock().expect("no one panics while holding the lock");
-        if let Some((since, generation)) = *known
-            && since.elapsed() < GENERATION_AGE
-        {
-            return Ok(generation);
-        }
-        let record = self.record(Kind::Meta, b"generation")?;
-        let generation = record
-            .and_then(|bytes| bytes.try_into().ok())
-            .map_or(0, u64::from_le_bytes);
-        *known = Some((Instant::now(), generation));
-        Ok(generation)
-    }
-
-    pub(crate) fn new_generation(&self) -> Result<(), StoreError> {
-        // Random, so that two processes never choose the same one for two states.
-        self.put_record(Kind::Meta, b"generation", &random().to_le_bytes())?;
-        *self.generation.lock().expect("no one panics while holding the lock") = None;
-        self.driver.flush(false)
     }
 }
 

@@ -163,6 +163,9 @@ impl Store {
                     altered.push(key.to_vec());
                 }
             })?;
+            if !altered.is_empty() {
+                self.inner.new_generation()?;
+            }
             for key in altered {
                 found
                     .problems
@@ -217,9 +220,12 @@ impl Store {
         // From here on nothing counts as complete that is not looked at again: being killed in the middle costs work only.
         self.inner.new_generation()?;
         let removed_results = self.remove_records(&mut marked, &kept)?;
-        self.inner.driver.flush(false)?;
+        // Nor may a loss of power bring back the generation in which all was there.
+        self.inner.driver.flush(true)?;
         let freed_bytes = self.inner.driver.retain(&|digest| marked.blobs.contains(digest))?;
         self.inner.trees().clear();
+        // And again for who holds no lease and looked while this went on.
+        self.inner.new_generation()?;
         Ok(Swept {
             kept_bytes: marked.bytes,
             freed_bytes,

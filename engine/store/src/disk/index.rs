@@ -359,7 +359,8 @@ impl Index {
         Ok(Connection::open_with_flags(Path::new(&uri), flags).and_then(probe).ok())
     }
 
-    fn end_snapshot(&self) {
+    /// Sees that the next read is of a newer snapshot.
+    pub(super) fn end_snapshot(&self) {
         let mut reader = self.reader.lock().expect("no one panics while holding the lock");
         if reader.snapshot.take().is_some()
             && let Some(connection) = &reader.connection

@@ -5,6 +5,7 @@ mod cache;
 mod conformance;
 mod damage;
 mod export;
+mod generation;
 mod ingest;
 mod support;
 mod upkeep;
