@@ -13,6 +13,7 @@ mod options;
 mod peers;
 mod program;
 mod projects;
+mod runners;
 mod save;
 mod scale;
 mod steps;
@@ -36,7 +37,7 @@ use table::{Found, Report};
 /// What every case needs.
 struct Bench<'a> {
     airtight: Airtight<'a>,
-    peers: Peers,
+    peers: Peers<'a>,
     guest: PathBuf,
     folder: PathBuf,
     turns: usize,
@@ -108,13 +109,13 @@ fn measure(project: &Project, binary: &Path, options: &Options, cases: &[&Case])
         .iter()
         .find(|guest| guest.name == "command" && guest.target == "wasm32-wasip2")
         .ok_or("the guest `command` is not there")?;
-    let peers = Peers::find(project, !options.small);
+    let peers = Peers::new(project, !options.small);
     let bench = Bench {
         airtight: Airtight {
             project,
             binary: binary.to_owned(),
             home: folder.join("home"),
-            time: peers.time.clone(),
+            time: peers.get("time"),
         },
         peers,
         guest: guest.wasm.clone(),

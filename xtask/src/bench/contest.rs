@@ -111,7 +111,7 @@ impl<'a> Contest<'a> {
     }
 
     /// Adds a peer, which may not be there.
-    pub(crate) fn peer<W>(mut self, name: &str, bar: Option<f64>, peer: &'a Peer, mut work: W) -> Self
+    pub(crate) fn peer<W>(mut self, name: &str, bar: Option<f64>, peer: Peer, mut work: W) -> Self
     where
         W: FnMut(&Path, usize) -> Result<f64> + 'a,
     {
@@ -123,9 +123,9 @@ impl<'a> Contest<'a> {
         self.peers.push(match peer {
             Ok(program) => (
                 beside(Ok(Series::default())),
-                Some(Box::new(move |turn| work(program, turn))),
+                Some(Box::new(move |turn| work(&program, turn))),
             ),
-            Err(absent) => (beside(Err(absent.clone())), None),
+            Err(absent) => (beside(Err(absent)), None),
         });
         self
     }
@@ -182,8 +182,8 @@ mod tests {
             })
         };
         let row = Contest::new(2, true, ours)
-            .peer("there", Some(1.0), &there, |_, turn| Ok(10.0 * turn as f64))
-            .peer("absent", None, &absent, |_, _| Err("never asked".into()))
+            .peer("there", Some(1.0), there, |_, turn| Ok(10.0 * turn as f64))
+            .peer("absent", None, absent, |_, _| Err("never asked".into()))
             .run()
             .unwrap();
         assert_eq!((row.ours.0, row.peak), (vec![1.0, 2.0], Some(7)));

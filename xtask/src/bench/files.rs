@@ -35,7 +35,7 @@ pub(crate) fn unchanged(bench: &Bench, count: usize) -> Result<Row> {
     airtight.run(&folder, &[], 1, false)?;
     let row = bench
         .contest(|turn| airtight.run(&folder, &[], 0, turn == 0))
-        .peer("git status", Some(1.0), &bench.peers.git, |git, turn| {
+        .peer("git status", Some(1.0), bench.peers.get("git"), |git, turn| {
             if turn == 0 {
                 timed(git_in(bench, git, &folder).args(["init", "--quiet"]))?;
                 timed(git_in(bench, git, &folder).args(["add", "."]))?;
@@ -65,7 +65,7 @@ pub(crate) fn cold(bench: &Bench, count: usize) -> Result<Row> {
             forget(&folder)?;
             airtight.run(&folder, &[], 1, turn == 0)
         })
-        .peer("git add", Some(0.5), &bench.peers.git, |git, _| {
+        .peer("git add", Some(0.5), bench.peers.get("git"), |git, _| {
             let _ = fs::remove_dir_all(folder.join("git"));
             timed(git_in(bench, git, &folder).args(["init", "--quiet"]))?;
             timed(git_in(bench, git, &folder).args(["add", "."]))
@@ -87,15 +87,20 @@ pub(crate) fn put(bench: &Bench, size: u64) -> Result<Row> {
             forget(&folder)?;
             airtight.run(&folder, &[], 1, turn == 0)
         })
-        .peer("cp", Some(1.3), &bench.peers.cp, |cp, _| {
+        .peer("cp", Some(1.3), bench.peers.get("cp"), |cp, _| {
             forget(&folder)?;
             let _ = fs::remove_file(&copy);
             timed(airtight.isolated(cp, &folder).arg(&file).arg(&copy))
         })
-        .peer("b3sum (reads, writes nothing)", None, &bench.peers.b3sum, |b3sum, _| {
-            let _ = fs::remove_file(&copy);
-            timed(airtight.isolated(b3sum, &folder).arg(&file))
-        })
+        .peer(
+            "b3sum (reads, writes nothing)",
+            None,
+            bench.peers.get("b3sum"),
+            |b3sum, _| {
+                let _ = fs::remove_file(&copy);
+                timed(airtight.isolated(b3sum, &folder).arg(&file))
+            },
+        )
         .run()?;
     // Reads every blob again and compares.
     forget(&folder)?;

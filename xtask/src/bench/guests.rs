@@ -19,16 +19,16 @@ pub(crate) fn cpu(bench: &Bench, rounds: usize) -> Result<Row> {
     let operation = format!("cpu {rounds}");
     bench.one_step(&folder, &operation)?;
     let airtight = &bench.airtight;
-    let wasmtime = &bench.peers.wasmtime;
+    let wasmtime = || bench.peers.get("wasmtime");
     let row = bench
         .contest(|turn| airtight.run(&folder, &["--no-cache"], 1, turn == 0))
         .peer(
             "wasmtime, timeout and canonical NaN",
             Some(1.05),
-            wasmtime,
+            wasmtime(),
             |wasmtime, _| timed(run_in(bench, wasmtime, &folder, &STRICT).arg(&operation)),
         )
-        .peer("wasmtime", Some(1.25), wasmtime, |wasmtime, _| {
+        .peer("wasmtime", Some(1.25), wasmtime(), |wasmtime, _| {
             timed(run_in(bench, wasmtime, &folder, &[]).arg(&operation))
         })
         .run()?;
@@ -51,9 +51,12 @@ pub(crate) fn read(bench: &Bench, count: usize) -> Result<Row> {
     let mount = ["--dir", "in::/src"];
     let row = bench
         .contest(|turn| airtight.run(&folder, &["--no-cache"], 1, turn == 0))
-        .peer("wasmtime --dir", Some(0.5), &bench.peers.wasmtime, |wasmtime, _| {
-            timed(run_in(bench, wasmtime, &folder, &mount).arg(operation))
-        })
+        .peer(
+            "wasmtime --dir",
+            Some(0.5),
+            bench.peers.get("wasmtime"),
+            |wasmtime, _| timed(run_in(bench, wasmtime, &folder, &mount).arg(operation)),
+        )
         .run()?;
     same_text(bench, &folder, operation, &mount)?;
     Ok(row)
@@ -68,7 +71,7 @@ fn run_in(bench: &Bench, wasmtime: &Path, folder: &Path, options: &[&str]) -> Co
 
 /// Checks that the guest printed the same in both.
 fn same_text(bench: &Bench, folder: &Path, operation: &str, options: &[&str]) -> Result<()> {
-    let Ok(wasmtime) = &bench.peers.wasmtime else {
+    let Ok(wasmtime) = &bench.peers.get("wasmtime") else {
         return Ok(());
     };
     let output = run_in(bench, wasmtime, folder, options).arg(operation).output()?;

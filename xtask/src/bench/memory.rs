@@ -23,7 +23,7 @@ pub(super) fn unchanged(bench: &Bench, count: usize) -> Result<Row> {
     airtight.run(&folder, &[], count, false)?;
     let row = contest(bench, |_| peak_of(airtight.run(&folder, &[], 0, true)?.peak))
         .limit(150.0 * MIB)
-        .peer("ninja", None, &bench.peers.ninja, |ninja, turn| {
+        .peer("ninja", None, bench.peers.get("ninja"), |ninja, turn| {
             let mut command = airtight.isolated(ninja, &folder);
             command.arg("--quiet");
             if turn == 0 {

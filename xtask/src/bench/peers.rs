@@ -1,6 +1,8 @@
 //! The programs that ours is measured beside: found on the machine, else installed where that is allowed. One that cannot be had is
 //! absent, with the reason, and fails nothing. Not here: what they are asked to do.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -16,76 +18,128 @@ const WASMTIME: &str = "48.0.8";
 /// What of it is needed: running and compiling components, with a cache.
 const WASMTIME_FEATURES: &str = "run,compile,cache,parallel-compilation,component-model,pooling-allocator";
 
-/// Every peer.
+/// The peers of npm's registry.
+const NPM: [&str; 3] = ["turbo", "nx", "@moonrepo/cli"];
+
+/// The peers that were asked for so far: looking for one may mean to build it, so that nobody looks before a case needs it.
 #[derive(Debug)]
-pub(crate) struct Peers {
-    /// Builds what is out of date.
-    pub(crate) ninja: Peer,
-    /// Likewise, and older.
-    pub(crate) make: Peer,
-    /// Knows whether files have changed.
-    pub(crate) git: Peer,
-    /// Copies files.
-    pub(crate) cp: Peer,
-    /// Hashes files with the store's own function.
-    pub(crate) b3sum: Peer,
-    /// Does nothing, as a program.
-    pub(crate) true_: Peer,
-    /// Starts a program in namespaces.
-    pub(crate) bwrap: Peer,
-    /// Starts a container.
-    pub(crate) crun: Peer,
-    /// Says how much memory a program had.
-    pub(crate) time: Peer,
-    /// Runs WebAssembly.
-    pub(crate) wasmtime: Peer,
+pub(crate) struct Peers<'a> {
+    project: &'a Project,
+    install: bool,
+    asked: RefCell<BTreeMap<&'static str, Peer>>,
 }
 
-impl Peers {
-    /// Finds the peers, and installs those that are missing if `install`.
-    pub(crate) fn find(project: &Project, install: bool) -> Self {
-        let own = project.target.join("peers");
-        let debian = |program: &str, package: &str| {
-            found(program).map_or_else(
-                || {
-                    wanted(install)?;
-                    servers::install(package).map_err(|error| error.to_string())?;
-                    found(program).ok_or_else(|| format!("`{package}` was installed, and `{program}` is not found"))
-                },
-                Ok,
-            )
-        };
+impl<'a> Peers<'a> {
+    /// Begins without any; those that are missing will be installed if `install`.
+    pub(crate) fn new(project: &'a Project, install: bool) -> Self {
         Self {
-            ninja: debian("ninja", "ninja-build"),
-            make: debian("make", "make"),
-            git: debian("git", "git"),
-            cp: debian("cp", "coreutils"),
-            b3sum: debian("b3sum", "b3sum"),
-            true_: debian("true", "coreutils"),
-            bwrap: bwrap(debian("bwrap", "bubblewrap")),
-            crun: debian("crun", "crun"),
-            time: debian("time", "time"),
-            wasmtime: wasmtime(project, &own, install),
+            project,
+            install,
+            asked: RefCell::default(),
         }
     }
 
-    /// What each peer says its version is, or why it is absent, by name.
+    /// Finds a program, once.
+    pub(crate) fn get(&self, name: &'static str) -> Peer {
+        if let Some(known) = self.asked.borrow().get(name) {
+            return known.clone();
+        }
+        let peer = match name {
+            "wasmtime" => self.wasmtime(),
+            "turbo" | "nx" | "moon" => self.npm(name),
+            "bwrap" => self.debian(name, "bubblewrap").and_then(|program| bwrap(&program)),
+            "ninja" => self.debian(name, "ninja-build"),
+            "cp" | "true" => self.debian(name, "coreutils"),
+            name => self.debian(name, name),
+        };
+        self.asked.borrow_mut().insert(name, peer.clone());
+        peer
+    }
+
+    /// What each peer that was asked for says its version is, or why it is absent, by name.
     pub(crate) fn versions(&self) -> Vec<(&'static str, String)> {
-        let rows = [
-            ("ninja", &self.ninja),
-            ("make", &self.make),
-            ("git", &self.git),
-            ("cp", &self.cp),
-            ("b3sum", &self.b3sum),
-            ("bwrap", &self.bwrap),
-            ("crun", &self.crun),
-            ("wasmtime", &self.wasmtime),
-        ];
-        rows.map(|(name, peer)| (name, version(peer))).to_vec()
+        let asked = self.asked.borrow();
+        let told = asked.iter().filter(|(name, _)| !["true", "time"].contains(name));
+        told.map(|(name, peer)| (*name, version(peer))).collect()
+    }
+
+    /// Refuses to install anything where that is not wanted.
+    fn wanted(&self) -> std::result::Result<(), String> {
+        if self.install {
+            Ok(())
+        } else {
+            Err("not on this machine".to_owned())
+        }
+    }
+
+    /// Finds a program, or installs Debian's package of it.
+    fn debian(&self, program: &str, package: &str) -> Peer {
+        if let Some(found) = found(program) {
+            return Ok(found);
+        }
+        self.wanted()?;
+        servers::install(package).map_err(|error| error.to_string())?;
+        found(program).ok_or_else(|| format!("`{package}` was installed, and `{program}` is not found"))
+    }
+
+    /// Finds a program of npm's in the target folder, or installs all of them there, by the user's settings for registries and with
+    /// nothing of theirs else. Scripts of packages are run: it is the peers' own way of being installed.
+    fn npm(&self, name: &str) -> Peer {
+        let own = self.project.target.join("peers/npm");
+        let program = own.join("node_modules/.bin").join(name);
+        if program.is_file() {
+            return Ok(program);
+        }
+        self.wanted()?;
+        let npm = found("npm").ok_or("there is no npm to install it with")?;
+        let home = own.join("home");
+        std::fs::create_dir_all(&home).map_err(|error| error.to_string())?;
+        let settings = std::env::home_dir().unwrap_or_default().join(".npmrc");
+        let mut command = self.project.isolated(npm, &home);
+        command
+            .current_dir(&own)
+            .env("npm_config_userconfig", settings)
+            .args(["install", "--no-audit", "--no-fund", "--prefix", "."])
+            .args(NPM)
+            .stdout(Stdio::from(std::io::stderr()));
+        succeed(&mut command).map_err(|error| error.to_string())?;
+        program
+            .is_file()
+            .then_some(program)
+            .ok_or_else(|| "npm has installed it without its program".to_owned())
+    }
+
+    /// Finds the very release that the engine is built on, or builds it, which takes minutes.
+    fn wasmtime(&self) -> Peer {
+        let own = self.project.target.join("peers");
+        let built = own
+            .join("bin")
+            .join(format!("wasmtime{}", std::env::consts::EXE_SUFFIX));
+        let right = |program: &PathBuf| program.is_file() && version(&Ok(program.clone())).contains(WASMTIME);
+        let known = [Some(built.clone()), found("wasmtime")];
+        if let Some(program) = known.into_iter().flatten().find(right) {
+            return Ok(program);
+        }
+        self.wanted()?;
+        self.build_wasmtime(&own).map_err(|error| error.to_string())?;
+        Ok(built)
+    }
+
+    fn build_wasmtime(&self, own: &Path) -> Result<()> {
+        std::fs::create_dir_all(own)?;
+        let mut cargo = self.project.cargo("");
+        // Outside of the workspace, whose settings are not for it.
+        cargo.current_dir(own).env("CARGO_TARGET_DIR", own.join("build"));
+        cargo.args(["install", "wasmtime-cli", "--locked", "--no-default-features"]);
+        cargo.args(["--version", &format!("={WASMTIME}"), "--features", WASMTIME_FEATURES]);
+        // Standard output is for results.
+        cargo.arg("--root").arg(own).stdout(Stdio::from(std::io::stderr()));
+        succeed(&mut cargo)?;
+        Ok(std::fs::remove_dir_all(own.join("build"))?)
     }
 }
 
-/// The first line of what a program says of itself.
+/// What a program says of its version: the first line with a number, if there is one.
 pub(crate) fn version(peer: &Peer) -> String {
     let program = match peer {
         Ok(program) => program,
@@ -93,15 +147,13 @@ pub(crate) fn version(peer: &Peer) -> String {
     };
     let output = Command::new(program).arg("--version").stdin(Stdio::null()).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    text.unwrap_or_default().lines().next().unwrap_or("unknown").to_owned()
-}
-
-fn wanted(install: bool) -> std::result::Result<(), String> {
-    if install {
-        Ok(())
-    } else {
-        Err("not on this machine".to_owned())
-    }
+    let text = text.unwrap_or_default();
+    let numbered = text.lines().find(|line| line.contains(|c: char| c.is_ascii_digit()));
+    numbered
+        .or_else(|| text.lines().next())
+        .unwrap_or("unknown")
+        .trim_start_matches("- ")
+        .to_owned()
 }
 
 /// Looks for a program in PATH.
@@ -125,42 +177,11 @@ pub(crate) fn works(program: &Path, tried: &Output) -> Peer {
     ))
 }
 
-/// Finds bubblewrap, and whether it may make a namespace.
-fn bwrap(found: Peer) -> Peer {
-    let program = found?;
-    let tried = Command::new(&program)
+/// Tells whether bubblewrap may make a namespace.
+fn bwrap(program: &Path) -> Peer {
+    let tried = Command::new(program)
         .args(["--ro-bind", "/", "/", "true"])
         .stdin(Stdio::null())
         .output();
-    works(&program, &tried.map_err(|error| error.to_string())?)
-}
-
-/// Finds the very release that the engine is built on, or builds it, which takes minutes.
-fn wasmtime(project: &Project, own: &Path, install: bool) -> Peer {
-    let program = own
-        .join("bin")
-        .join(format!("wasmtime{}", std::env::consts::EXE_SUFFIX));
-    let right = |program: &PathBuf| version(&Ok(program.clone())).contains(WASMTIME);
-    if let Some(program) = [Some(program.clone()), found("wasmtime")]
-        .into_iter()
-        .flatten()
-        .find(|program| program.is_file() && right(program))
-    {
-        return Ok(program);
-    }
-    wanted(install)?;
-    let build = |own: &Path| -> Result<()> {
-        std::fs::create_dir_all(own)?;
-        let mut cargo = project.cargo("");
-        // Outside of the workspace, whose settings are not for it.
-        cargo.current_dir(own).env("CARGO_TARGET_DIR", own.join("build"));
-        cargo.args(["install", "wasmtime-cli", "--locked", "--no-default-features"]);
-        cargo.args(["--version", &format!("={WASMTIME}"), "--features", WASMTIME_FEATURES]);
-        // Standard output is for results.
-        cargo.arg("--root").arg(own).stdout(Stdio::from(std::io::stderr()));
-        succeed(&mut cargo)?;
-        Ok(std::fs::remove_dir_all(own.join("build"))?)
-    };
-    build(own).map_err(|error| error.to_string())?;
-    Ok(program)
+    works(program, &tried.map_err(|error| error.to_string())?)
 }

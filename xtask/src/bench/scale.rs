@@ -33,7 +33,7 @@ fn growing(
     let tenth: Peer = Ok(prepare("tenth", size / 10)?);
     let peak = Cell::new(None);
     let mut row = Contest::new(bench.turns.min(TURNS), false, |_| work(&whole, size))
-        .peer("airtight, a tenth of it", Some(GROWTH), &tenth, |folder, _| {
+        .peer("airtight, a tenth of it", Some(GROWTH), tenth, |folder, _| {
             let sample = work(folder, size / 10)?;
             peak.set(peak.get().max(sample.peak));
             Ok(sample.value)

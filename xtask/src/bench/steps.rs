@@ -11,6 +11,7 @@ use super::contest::Row;
 use super::peers::{Peer, works};
 use super::program::{forget, timed};
 use super::projects::fill;
+use super::runners::Runners;
 
 /// How many sandboxes are started for one number.
 const STARTS: usize = 100;
@@ -37,18 +38,28 @@ pub(crate) fn unchanged(bench: &Bench, count: usize, bars: &Unchanged) -> Result
             Err("it did again what it had done".into())
         }
     };
+    let runners = (count == 1 && !bench.small)
+        .then(|| Runners::prepare(bench))
+        .transpose()?;
     let mut contest = bench.contest(|turn| airtight.run(&folder, &[], 0, turn == 0));
     if let Some(limit) = bars.limit {
         contest = contest.limit(limit);
     }
-    let row = contest
-        .peer("ninja", bars.ninja, &bench.peers.ninja, |ninja, turn| {
+    contest = contest
+        .peer("ninja", bars.ninja, bench.peers.get("ninja"), |ninja, turn| {
             build(ninja, &["--quiet"], turn)
         })
-        .peer("make", None, &bench.peers.make, |make, turn| {
+        .peer("make", None, bench.peers.get("make"), |make, turn| {
             build(make, &["--silent", "-j2"], turn)
-        })
-        .run()?;
+        });
+    for (runners, name) in runners
+        .iter()
+        .flat_map(|runners| Runners::names().map(move |name| (runners, name)))
+    {
+        let runner = runners.find(bench, name)?;
+        contest = contest.peer(name, None, runner, move |runner, _| runners.time(bench, runner, name));
+    }
+    let row = contest.run()?;
     // What knows so quickly that nothing has changed must know as well that something has.
     let file = folder.join("in/0.txt");
     fs::write(&file, "other text\n")?;
@@ -80,7 +91,7 @@ pub(crate) fn uncached(bench: &Bench, count: usize) -> Result<Row> {
             forget(&folder)?;
             airtight.run(&folder, &["--jobs", "2"], count, turn == 0)
         })
-        .peer("ninja -j2, cp", Some(0.5), &bench.peers.ninja, |ninja, _| {
+        .peer("ninja -j2, cp", Some(0.5), bench.peers.get("ninja"), |ninja, _| {
             fs::remove_dir_all(folder.join("out"))?;
             let _ = fs::remove_file(folder.join(".ninja_log"));
             fs::create_dir_all(folder.join("out"))?;
@@ -88,7 +99,7 @@ pub(crate) fn uncached(bench: &Bench, count: usize) -> Result<Row> {
         })
         .run()?;
     for i in [0, count / 2, count - 1] {
-        let file = if bench.peers.ninja.is_ok() { "out" } else { "in" };
+        let file = if bench.peers.get("ninja").is_ok() { "out" } else { "in" };
         airtight.same(
             &folder,
             &format!("s{i}.file"),
@@ -107,7 +118,7 @@ pub(crate) fn changed(bench: &Bench, count: usize) -> Result<Row> {
             fill(&folder, count, turn)?;
             airtight.run(&folder, &["--jobs", "2"], count, turn == 0)
         })
-        .peer("ninja -j2, cp", None, &bench.peers.ninja, |ninja, _| {
+        .peer("ninja -j2, cp", None, bench.peers.get("ninja"), |ninja, _| {
             timed(airtight.isolated(ninja, &folder).args(["-j2", "--quiet"]))
         })
         .run()?;
@@ -141,17 +152,20 @@ pub(crate) fn sandbox(bench: &Bench, count: usize) -> Result<Row> {
             sample.value /= count as f64;
             Ok(sample)
         })
-        .peer("fork and exec of true", Some(1.0), &bench.peers.true_, |program, _| {
-            repeat(&mut |_| airtight.isolated(program, &folder))
-        })
-        .peer("bwrap, true", None, &bench.peers.bwrap, |bwrap, _| {
+        .peer(
+            "fork and exec of true",
+            Some(1.0),
+            bench.peers.get("true"),
+            |program, _| repeat(&mut |_| airtight.isolated(program, &folder)),
+        )
+        .peer("bwrap, true", None, bench.peers.get("bwrap"), |bwrap, _| {
             repeat(&mut |_| {
                 let mut command = airtight.isolated(bwrap, &folder);
                 command.args(["--ro-bind", "/", "/", "true"]);
                 command
             })
         })
-        .peer("crun, true", None, &crun, |crun, turn| {
+        .peer("crun, true", None, crun, |crun, turn| {
             repeat(&mut |i| contained(bench, crun, &folder, turn * STARTS + i))
         })
         .run()?;
@@ -163,11 +177,11 @@ pub(crate) fn sandbox(bench: &Bench, count: usize) -> Result<Row> {
 fn crun(bench: &Bench, folder: &Path) -> Result<Peer> {
     let bundle = folder.join("bundle");
     fs::create_dir_all(&bundle)?;
-    let crun = match &bench.peers.crun {
+    let crun = match bench.peers.get("crun") {
         Ok(crun) => crun,
-        absent => return Ok(absent.clone()),
+        absent => return Ok(absent),
     };
-    timed(bench.airtight.isolated(crun, &bundle).arg("spec"))?;
+    timed(bench.airtight.isolated(&crun, &bundle).arg("spec"))?;
     let file = bundle.join("config.json");
     let mut spec = fs::read_to_string(&file)?;
     for (from, to) in [
@@ -178,8 +192,8 @@ fn crun(bench: &Bench, folder: &Path) -> Result<Peer> {
         spec = spec.replace(from, to);
     }
     fs::write(file, spec)?;
-    let tried = contained(bench, crun, folder, usize::MAX).output()?;
-    Ok(works(crun, &tried))
+    let tried = contained(bench, &crun, folder, usize::MAX).output()?;
+    Ok(works(&crun, &tried))
 }
 
 /// Returns `true` in a container of its own.
