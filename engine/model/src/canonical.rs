@@ -142,6 +142,11 @@ impl<'a> Decoder<'a> {
         Ok(from)
     }
 
+    /// How many bytes were read so far.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// An error at the present offset.
     pub fn invalid(&self, what: &'static str) -> DecodeError {
         DecodeError::Invalid {

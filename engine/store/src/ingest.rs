@@ -3,6 +3,7 @@
 
 mod error;
 mod links;
+mod look;
 mod rules;
 mod seen;
 mod walk;

@@ -110,26 +110,36 @@ impl Index {
     /// Reads the records of a kind whose keys begin with `prefix`, of one snapshot. What waits must be written first.
     pub(super) fn scan(&self, kind: Kind, prefix: &[u8], each: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), StoreError> {
         let from = full_key(kind, prefix);
-        // Read in pages, so that `each` may use the index.
+        let end = after_all(&from);
+        // Read in pages, so that `each` may use the index: so many records, or so many bytes of them.
         const PAGE: usize = 4096;
+        const PAGE_BYTES: usize = 4 << 20;
         let mut after: Option<Vec<u8>> = None;
         loop {
             let page: Vec<(Vec<u8>, Vec<u8>)> = self
                 .read(|connection| {
                     let (query, start) = match &after {
                         None => (
-                            "SELECT key, value FROM records WHERE key >= ?1 ORDER BY key LIMIT ?2",
+                            "SELECT key, value FROM records WHERE key >= ?1 AND key < ?2 ORDER BY key",
                             &from,
                         ),
                         Some(after) => (
-                            "SELECT key, value FROM records WHERE key > ?1 ORDER BY key LIMIT ?2",
+                            "SELECT key, value FROM records WHERE key > ?1 AND key < ?2 ORDER BY key",
                             after,
                         ),
                     };
                     let mut statement = connection.prepare_cached(query)?;
-                    let rows =
-                        statement.query_map(params![start, PAGE as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
-                    let rows: Vec<(Vec<u8>, Vec<u8>)> = rows.collect::<rusqlite::Result<_>>()?;
+                    let mut found = statement.query(params![start, end])?;
+                    let mut rows: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+                    let mut bytes = 0;
+                    while rows.len() < PAGE
+                        && bytes < PAGE_BYTES
+                        && let Some(row) = found.next()?
+                    {
+                        let (key, value): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+                        bytes += key.len() + value.len();
+                        rows.push((key, value));
+                    }
                     // SQLite believes that a table is in order. One whose keys were altered would be read round and round.
                     let ordered = rows.iter().map(|(key, _)| key).is_sorted_by(|one, next| one < next);
                     let goes_on = match (&after, rows.first()) {
@@ -395,6 +405,18 @@ impl Index {
     }
 }
 
+/// The first key after all that begin with `prefix`, which does not consist of 0xff bytes alone: it begins with a kind.
+fn after_all(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while end.last() == Some(&0xff) {
+        end.pop();
+    }
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
+}
+
 fn write_batch(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     {
@@ -430,5 +452,49 @@ fn is_damage(error: &rusqlite::Error) -> bool {
                 | rusqlite::Error::FromSqlConversionFailure(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..)
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    // Records whose keys end in the greatest bytes, more than a page of them and more bytes than one takes: all that begin with the
+    // prefix are read, once each, and no others.
+    #[test]
+    fn a_scan_reads_what_begins_with_the_prefix_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::new(folder.path().join("index.db"), false);
+        let put = |kind, key: &[u8], value: Vec<u8>| index.put(kind, key, Some(value)).map(drop).unwrap();
+        for (kind, key) in [
+            (Kind::Source, vec![0xff; 9]),
+            (Kind::Filter, vec![]),
+            (Kind::Export, vec![]),
+        ] {
+            put(kind, &key, vec![1]);
+        }
+        for i in 0..5000u32 {
+            put(
+                Kind::Filter,
+                &[&[0xff, 0xff][..], &i.to_be_bytes()].concat(),
+                i.to_be_bytes().to_vec(),
+            );
+        }
+        put(Kind::Filter, &[0xff, 0xfe, 0xff, 0xff], vec![7; 3 << 20]);
+        put(Kind::Filter, &[0xff, 0xfe, 0xff], vec![7; 3 << 20]);
+        index.write(|| Ok(())).unwrap();
+        let count = |kind, prefix: &[u8]| {
+            let mut keys = Vec::new();
+            index.scan(kind, prefix, &mut |key, _| keys.push(key.to_vec())).unwrap();
+            assert!(keys.is_sorted_by(|one, next| one < next) && keys.iter().all(|key| key.starts_with(prefix)));
+            keys.len()
+        };
+        assert_eq!(count(Kind::Filter, &[0xff, 0xff]), 5000);
+        assert_eq!(count(Kind::Filter, &[0xff, 0xff, 0, 0, 0x10]), 256);
+        assert_eq!(count(Kind::Filter, &[0xff, 0xfe]), 2);
+        assert_eq!(count(Kind::Filter, &[]), 5003);
+        assert_eq!((count(Kind::Source, &[0xff]), count(Kind::Source, &[0xfe])), (1, 0));
+        assert_eq!(after_all(&[1, 0xff, 0xff]), [2]);
     }
 }

@@ -1,5 +1,5 @@
 //! Walking a source: folders are read by several threads, each relative to the folder above and without following links,
-//! and become trees from the bottom up. Not here: what is left out, and what a stamp means.
+//! and become trees from the bottom up. Not here: what is left out, what a stamp means, and reading one file (`look`).
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -7,19 +7,17 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-use airtight_model::{
-    BlobDigest, Canonical, Node, Tree, TreeDigest, TreeEntry, tree::is_valid_name, tree::is_valid_target,
-};
-use rustc_hash::{FxHashMap, FxHashSet};
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, readlinkat, statat};
+use airtight_model::{Canonical, Node, Tree, TreeDigest, TreeEntry, tree::is_valid_name};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, statat};
 
+use super::look::{Looked, Parts};
 use super::rules::{Excludes, LeftOut, LeftOutReason, Rules};
-use super::seen::{Seen, SeenFolder, Stamp};
-use super::{IngestError, IngestRequest, Ingested, LinkProblem, Sink, links};
-use crate::cache::whole;
-use crate::driver::{Kind, SMALL};
+use super::seen::{Known, Seen, SeenFolder, SeenRef, Stamp};
+use super::{IngestError, IngestRequest, Ingested, Sink, links};
+use crate::driver::Kind;
 use crate::store::Store;
 use crate::walk::MAX_PATH_LEN;
 
@@ -30,14 +28,17 @@ const MAX_GITIGNORE: u64 = 1 << 20;
 
 /// One ingest.
 pub(super) struct Walk<'a> {
-    store: &'a Store,
+    pub(super) store: &'a Store,
     request: &'a IngestRequest<'a>,
     excludes: Arc<Excludes>,
-    sink: Sink,
+    pub(super) sink: Sink,
     /// When it began, in nanoseconds since 1970.
     began: i128,
-    generation: u64,
-    known: HashMap<Vec<u8>, Vec<u8>>,
+    pub(super) generation: u64,
+    /// The prefix of this source's records.
+    key: Vec<u8>,
+    /// Records of folders that were not read yet, by the folder's path.
+    known: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
     queue: Mutex<Queue>,
     wake: Condvar,
 }
@@ -46,41 +47,87 @@ pub(super) struct Walk<'a> {
 struct Queue {
     /// The last one is taken first, so that few folders are open at a time.
     tasks: Vec<Task>,
-    /// How many threads are reading a folder.
+    /// How many threads are at a task.
     active: usize,
-    next_id: usize,
-    scanned: Vec<Scanned>,
+    root: Option<TreeDigest>,
     problems: Vec<IngestError>,
     left_out: Vec<LeftOut>,
+    /// The paths of symbolic links, and their targets.
+    links: Vec<(String, String)>,
+    files: u64,
     read: u64,
 }
 
+enum Task {
+    Folder(FolderTask),
+    /// To look at names of a large folder together with who reads it.
+    Help(Arc<Parts>),
+}
+
 /// A folder to read.
-struct Task {
-    id: usize,
+struct FolderTask {
     /// The folder above, and the name in it.
     above: Arc<OwnedFd>,
     name: OsString,
     /// The path in the source.
     path: String,
     rules: Arc<Rules>,
+    parent: Option<Parent>,
 }
 
-/// A folder that was read. Those below it have greater ids.
-struct Scanned {
-    id: usize,
+/// The folder above, and this one's position in it.
+type Parent = (Arc<Folder>, u32);
+
+/// A folder that was read and waits for those below it.
+struct Folder {
     path: String,
     stamp: Stamp,
     rules: [u8; 32],
-    entries: Vec<(String, Entry)>,
-    known: Option<SeenFolder>,
+    listing: Arc<Listing>,
     /// Whether what is known of it has to be written again, whatever is below.
     is_new: bool,
+    parent: Option<Parent>,
+    /// How many folders below are not done, and one until all are known.
+    waits: AtomicUsize,
+    /// What is not as it is known, by position.
+    found: Mutex<Vec<(u32, Seen)>>,
 }
 
-enum Entry {
-    Seen(Seen),
-    Below(usize),
+/// The names in a folder, ascending, and what is known of them.
+pub(super) struct Listing {
+    pub(super) known: Option<Known>,
+    /// None where they are those that are known.
+    names: Option<Vec<String>>,
+}
+
+impl Listing {
+    pub(super) fn len(&self) -> usize {
+        match (&self.names, &self.known) {
+            (Some(names), _) => names.len(),
+            (None, Some(known)) => known.len(),
+            (None, None) => 0,
+        }
+    }
+
+    /// The name at a position, and what it stood for before.
+    pub(super) fn get(&self, i: usize) -> (&str, Option<SeenRef<'_>>) {
+        match (&self.names, &self.known) {
+            (Some(names), known) => (&names[i], known.as_ref().and_then(|known| known.find(&names[i]))),
+            (None, Some(known)) => {
+                let (name, seen) = known.get(i);
+                (name, Some(seen))
+            }
+            (None, None) => ("", None),
+        }
+    }
+
+    pub(super) fn name(&self, i: usize) -> &str {
+        match (&self.names, &self.known) {
+            (Some(names), _) => &names[i],
+            (None, Some(known)) => known.name(i),
+            (None, None) => "",
+        }
+    }
 }
 
 fn now() -> i128 {
@@ -88,7 +135,7 @@ fn now() -> i128 {
     since.map_or(0, |since| since.as_nanos() as i128)
 }
 
-fn join(folder: &str, name: &str) -> String {
+pub(super) fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() {
         name.to_owned()
     } else {
@@ -105,7 +152,8 @@ impl<'a> Walk<'a> {
             sink,
             began: now(),
             generation: 0,
-            known: HashMap::new(),
+            key: Vec::new(),
+            known: Mutex::default(),
             queue: Mutex::default(),
             wake: Condvar::new(),
         }
@@ -116,7 +164,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The prefix of the records of this source.
-    fn key(&self, fd: BorrowedFd<'_>, name: &OsStr) -> Result<Vec<u8>, IngestError> {
+    fn key_of(&self, fd: BorrowedFd<'_>, name: &OsStr) -> Result<Vec<u8>, IngestError> {
         let stat = fstat(fd).map_err(|error| IngestError::unreadable(self.request.path, error))?;
         let mut hasher = blake3::Hasher::new_derive_key("airtight ingest source v1");
         hasher
@@ -128,41 +176,44 @@ impl<'a> Walk<'a> {
         Ok(hasher.finalize().as_bytes()[..16].to_vec())
     }
 
-    fn prepare(&mut self, key: &[u8]) -> Result<(), IngestError> {
+    fn prepare(&mut self, fd: BorrowedFd<'_>, name: &OsStr) -> Result<(), IngestError> {
+        self.key = self.key_of(fd, name)?;
         if self.sink == Sink::Store {
             self.generation = self.store.inner.generation()?;
         }
         if self.request.stat_cache {
-            let known = &mut self.known;
-            self.store.inner.scan(Kind::Folder, key, |found, value| {
+            let mut known = HashMap::new();
+            self.store.inner.scan(Kind::Folder, &self.key, |found, value| {
                 if let Some(value) = value {
-                    known.insert(found[key.len()..].to_vec(), value.to_vec());
+                    known.insert(found[self.key.len()..].to_vec(), value.to_vec());
                 }
             })?;
+            self.known = Mutex::new(known);
         }
         Ok(())
     }
 
+    /// What is known of the folder at a path; asked once.
+    fn take_known(&self, path: &str) -> Option<Known> {
+        let mut known = self.known.lock().expect("no one panics while holding the lock");
+        let record = known.remove(path.as_bytes())?;
+        drop(known);
+        Known::new(record)
+    }
+
     /// Ingests a folder.
     pub(super) fn folder(mut self, fd: OwnedFd) -> Result<Ingested, IngestError> {
-        let key = self.key(fd.as_fd(), OsStr::new(""))?;
-        self.prepare(&key)?;
+        self.prepare(fd.as_fd(), OsStr::new(""))?;
         let rules = Arc::new(Rules::top(Arc::clone(&self.excludes), self.request.gitignore));
-        let root = Task {
-            id: 0,
+        let root = FolderTask {
             above: Arc::new(fd),
             name: OsString::from("."),
             path: String::new(),
             rules,
+            parent: None,
         };
-        {
-            let mut queue = self.queue();
-            queue.tasks.push(root);
-            queue.next_id = 1;
-        }
-        let threads = std::thread::available_parallelism()
-            .map_or(1, usize::from)
-            .min(MAX_THREADS);
+        self.queue().tasks.push(Task::Folder(root));
+        let threads = threads();
         std::thread::scope(|scope| {
             for _ in 1..threads {
                 scope.spawn(|| self.work());
@@ -170,7 +221,7 @@ impl<'a> Walk<'a> {
             self.work();
         });
         let queue = std::mem::take(&mut *self.queue());
-        self.finish(queue, &key)
+        self.finish(queue)
     }
 
     /// Reads folders until there are none.
@@ -189,24 +240,30 @@ impl<'a> Walk<'a> {
                     queue = self.wake.wait(queue).expect("no one panics while holding the lock");
                 }
             };
-            let result = self.scan(task);
+            let result = match task {
+                Task::Folder(task) => self.scan(task),
+                Task::Help(parts) => {
+                    self.look(&parts);
+                    Ok(())
+                }
+            };
             let mut queue = self.queue();
             queue.active -= 1;
-            match result {
-                Ok(scanned) => queue.scanned.push(scanned),
-                Err(problem) => queue.problems.push(problem),
+            queue.problems.extend(result.err());
+            // Whoever waits has nothing to do but when tasks came or all are done.
+            if queue.active == 0 || !queue.tasks.is_empty() {
+                self.wake.notify_all();
             }
-            self.wake.notify_all();
         }
     }
 
-    fn scan(&self, task: Task) -> Result<Scanned, IngestError> {
-        let Task {
-            id,
+    fn scan(&self, task: FolderTask) -> Result<(), IngestError> {
+        let FolderTask {
             above,
             name,
             path,
             rules,
+            parent,
         } = task;
         let shown = if path.is_empty() { self.request.path } else { &path };
         if path.len() >= MAX_PATH_LEN {
@@ -218,72 +275,80 @@ impl<'a> Walk<'a> {
         drop(above);
         let stamp = Stamp::of(&fstat(&*fd).map_err(failed)?);
         let rules = self.rules_in(&fd, &path, rules)?;
-        let known = self
-            .known
-            .get(path.as_bytes())
-            .and_then(|bytes| whole::<SeenFolder>(bytes));
-        let mut scanned = Scanned {
-            id,
-            stamp,
-            rules: rules.digest,
-            entries: Vec::new(),
-            known: None,
-            is_new: known.is_none(),
-            path,
-        };
-        let same_names = known.as_ref().is_some_and(|known| {
-            known.stamp == stamp
-                && stamp.is_trusted(known.began)
-                && known.rules == rules.digest
+        let known = self.take_known(&path);
+        let same_names = known.as_ref().is_some_and(|Known { folder, .. }| {
+            folder.stamp == stamp
+                && stamp.is_trusted(folder.began)
+                && folder.rules == rules.digest
                 && !self.request.list_left_out
         });
-        scanned.is_new |= !same_names || known.as_ref().is_some_and(|known| known.generation != self.generation);
-        let names = match &known {
-            Some(known) if same_names => known.entries.iter().map(|(name, _)| name.clone()).collect(),
-            _ => self.names(&fd, &scanned.path, &rules)?,
+        let same_generation = known
+            .as_ref()
+            .is_some_and(|known| known.folder.generation == self.generation);
+        let mut bad_names = Vec::new();
+        let names = match same_names {
+            true => None,
+            false => Some(self.names(&fd, &path, &rules, &mut bad_names)?),
         };
-        let (mut below, mut problems, mut read) = (Vec::new(), Vec::new(), 0);
-        for name in names {
-            let before = known.as_ref().and_then(|known| {
-                let at = known
-                    .entries
-                    .binary_search_by(|(known, _)| known.as_str().cmp(&name))
-                    .ok()?;
-                Some((&known.entries[at].1, known))
-            });
-            match self.entry(fd.as_fd(), &scanned.path, &name, before) {
-                Ok(Looked::Folder) => {
-                    below.push(scanned.entries.len());
-                    scanned.entries.push((name, Entry::Below(0)));
-                }
-                Ok(Looked::Same(seen)) => scanned.entries.push((name, Entry::Seen(seen))),
-                Ok(Looked::New(seen)) => {
-                    scanned.is_new = true;
-                    read += 1;
-                    scanned.entries.push((name, Entry::Seen(seen)));
-                }
-                Err(problem) => problems.push(problem),
+        let parts = Arc::new(Parts::new(&fd, &path, Listing { known, names }));
+        let looked = self.look_together(&parts);
+        let Looked {
+            found,
+            below,
+            mut problems,
+            mut links,
+            ..
+        } = looked;
+        let folder = Arc::new(Folder {
+            stamp,
+            rules: rules.digest,
+            listing: Arc::clone(&parts.listing),
+            is_new: !same_names || !same_generation || !found.is_empty(),
+            parent,
+            waits: AtomicUsize::new(1 + below.len()),
+            found: Mutex::new(found),
+            path,
+        });
+        problems.append(&mut bad_names);
+        let is_whole = problems.is_empty();
+        {
+            let mut queue = self.queue();
+            queue.problems.append(&mut problems);
+            queue.links.append(&mut links);
+            queue.read += looked.read;
+            queue.files += looked.files;
+            // The first name is taken first: tasks are a stack.
+            for at in below.into_iter().rev() {
+                let name = folder.listing.name(at as usize);
+                let task = FolderTask {
+                    above: Arc::clone(&fd),
+                    path: join(&folder.path, name),
+                    name: OsString::from(name),
+                    rules: Arc::clone(&rules),
+                    parent: Some((Arc::clone(&folder), at)),
+                };
+                queue.tasks.push(Task::Folder(task));
             }
         }
-        scanned.known = known;
-        let mut queue = self.queue();
-        queue.problems.append(&mut problems);
-        queue.read += read;
-        // The first name is taken first: tasks are a stack.
-        for at in below.into_iter().rev() {
-            let (name, entry) = &mut scanned.entries[at];
-            let task = Task {
-                id: queue.next_id,
-                above: Arc::clone(&fd),
-                path: join(&scanned.path, name),
-                name: OsString::from(&*name),
-                rules: Arc::clone(&rules),
-            };
-            *entry = Entry::Below(task.id);
-            queue.next_id += 1;
-            queue.tasks.push(task);
+        // What lacks a name is no tree, and nothing to remember.
+        if is_whole { self.one_is_done(folder) } else { Ok(()) }
+    }
+
+    /// Looks at all names of a folder, with the help of threads that have nothing else to do.
+    fn look_together(&self, parts: &Arc<Parts>) -> Looked {
+        let helpers = parts.helpers().min(threads() - 1);
+        if helpers > 0 {
+            let mut queue = self.queue();
+            queue.tasks.extend((0..helpers).map(|_| Task::Help(Arc::clone(parts))));
+            self.wake.notify_all();
         }
-        Ok(scanned)
+        self.look(parts);
+        if helpers > 0 {
+            // Who comes too late would only keep the folder open.
+            let late = |task: &Task| matches!(task, Task::Help(other) if Arc::ptr_eq(other, parts));
+            self.queue().tasks.retain(|task| !late(task));
+        }
+        parts.wait()
     }
 
     /// The rules in a folder, which may have a `.gitignore` of its own.
@@ -311,7 +376,13 @@ impl<'a> Walk<'a> {
     }
 
     /// The names in a folder that are not left out, ascending.
-    fn names(&self, fd: &OwnedFd, path: &str, rules: &Rules) -> Result<Vec<String>, IngestError> {
+    fn names(
+        &self,
+        fd: &OwnedFd,
+        path: &str,
+        rules: &Rules,
+        problems: &mut Vec<IngestError>,
+    ) -> Result<Vec<String>, IngestError> {
         let failed = |error: rustix::io::Errno| IngestError::unreadable(path, error);
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::read_from(fd).map_err(failed)? {
@@ -331,14 +402,12 @@ impl<'a> Walk<'a> {
             }
             match name.into_string() {
                 Ok(name) if is_valid_name(&name) => names.push(name),
-                Ok(name) => self.queue().problems.push(IngestError::Name {
+                Ok(name) => problems.push(IngestError::Name {
                     path: join(path, &name),
                 }),
-                Err(name) => {
-                    self.queue().problems.push(IngestError::Name {
-                        path: join(path, &name.to_string_lossy()),
-                    });
-                }
+                Err(name) => problems.push(IngestError::Name {
+                    path: join(path, &name.to_string_lossy()),
+                }),
             }
         }
         names.sort_unstable();
@@ -356,341 +425,174 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Looks at a name in a folder. What was seen of it before counts when its stamp is the same.
-    fn entry(
-        &self,
-        fd: BorrowedFd<'_>,
-        folder: &str,
-        name: &str,
-        before: Option<(&Seen, &SeenFolder)>,
-    ) -> Result<Looked, IngestError> {
-        let failed = |error: rustix::io::Errno| IngestError::unreadable(&join(folder, name), error);
-        let stat = statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
-        let stamp = Stamp::of(&stat);
-        let special = |what| {
-            Err(IngestError::Special {
-                path: join(folder, name),
-                what,
+    /// Counts one thing less that a folder waits for. A folder that waits for nothing becomes a tree, for which the one above waits. One
+    /// that failed is a problem, and those above it are never done.
+    fn one_is_done(&self, mut folder: Arc<Folder>) -> Result<(), IngestError> {
+        while folder.waits.fetch_sub(1, Ordering::SeqCst) == 1 {
+            let tree = self.assemble(&folder)?;
+            match &folder.parent {
+                None => {
+                    self.queue().root = Some(tree);
+                    return Ok(());
+                }
+                Some((above, at)) => {
+                    let above = Arc::clone(above);
+                    above.found().push((*at, Seen::Folder(tree)));
+                    folder = above;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a folder a tree, and keeps what was seen of it.
+    fn assemble(&self, folder: &Folder) -> Result<TreeDigest, IngestError> {
+        let mut found = std::mem::take(&mut *folder.found());
+        found.sort_unstable_by_key(|(at, _)| *at);
+        let Folder { path, listing, .. } = folder;
+        let as_known = |(at, seen): &(u32, Seen)| listing.get(*at as usize).1 == Some(seen.by_ref());
+        if let Some(known) = &listing.known
+            && !folder.is_new
+            && found.iter().all(as_known)
+        {
+            return Ok(known.folder.tree);
+        }
+        let entries = || {
+            let mut found = found.iter().peekable();
+            (0..listing.len()).map(move |i| match found.next_if(|(at, _)| *at as usize == i) {
+                Some((_, seen)) => (listing.name(i), seen.by_ref()),
+                None => {
+                    let (name, seen) = listing.get(i);
+                    (name, seen.expect("what was not found anew is known"))
+                }
             })
         };
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Ok(Looked::Folder),
-            FileType::RegularFile => {
-                if let Some((seen @ Seen::File(known, blob), of)) = before
-                    && *known == stamp
-                    && stamp.is_trusted(of.began)
-                    && (of.generation == self.generation || self.store.has_blob(blob)?)
-                {
-                    return Ok(Looked::Same(seen.clone()));
-                }
-                let (stamp, blob) = self.read(fd, folder, name)?;
-                Ok(Looked::New(Seen::File(stamp, blob)))
-            }
-            FileType::Symlink => {
-                if let Some((seen @ Seen::Link(known, _), of)) = before
-                    && *known == stamp
-                    && stamp.is_trusted(of.began)
-                {
-                    return Ok(Looked::Same(seen.clone()));
-                }
-                let target = readlinkat(fd, name, Vec::new()).map_err(failed)?;
-                match target.into_string() {
-                    Ok(target) if is_valid_target(&target) => Ok(Looked::New(Seen::Link(stamp, target))),
-                    Ok(target) => Err(IngestError::Link {
-                        path: join(folder, name),
-                        target,
-                        problem: LinkProblem::Target,
-                    }),
-                    Err(error) => {
-                        let target = error.into_cstring().to_string_lossy().into_owned();
-                        Err(IngestError::Link {
-                            path: join(folder, name),
-                            target,
-                            problem: LinkProblem::Target,
-                        })
-                    }
-                }
-            }
-            FileType::Socket => special("a socket"),
-            FileType::Fifo => special("a pipe"),
-            FileType::CharacterDevice | FileType::BlockDevice => special("a device"),
-            _ => special("of a kind"),
-        }
-    }
-
-    /// Reads a file, and sees that it was the same before and after.
-    fn read(&self, fd: BorrowedFd<'_>, folder: &str, name: &str) -> Result<(Stamp, BlobDigest), IngestError> {
-        let path = || join(folder, name);
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = openat(fd, name, flags, Mode::empty()).map_err(|error| IngestError::unreadable(&path(), error))?;
-        let stat = |file: &OwnedFd| fstat(file).map_err(|error| IngestError::unreadable(&path(), error));
-        let first = stat(&file)?;
-        let before = Stamp::of(&first);
-        if FileType::from_raw_mode(first.st_mode) != FileType::RegularFile {
-            return Err(IngestError::Changed { path: path() });
-        }
-        let (digest, size) = self.read_content(&file, before.size()).map_err(|error| match error {
-            ReadError::Io(error) => IngestError::unreadable(&path(), error),
-            ReadError::Store(error) => error.into(),
+        let nodes = entries().map(|(name, seen)| TreeEntry {
+            name: name.to_owned(),
+            node: seen.node(),
+        });
+        let tree = Tree::new(nodes.collect()).map_err(|error| IngestError::Name {
+            path: join(path, &error.to_string()),
         })?;
-        let after = Stamp::of(&stat(&file)?);
-        if before != after || size != before.size() {
-            return Err(IngestError::Changed { path: path() });
-        }
-        Ok((before, digest))
-    }
-
-    fn read_content(&self, file: &OwnedFd, size: u64) -> Result<(BlobDigest, u64), ReadError> {
-        if size <= SMALL as u64 {
-            // One byte more, to see a file that has grown.
-            let mut bytes = vec![0; size as usize + 1];
-            let mut len = 0;
-            while len < bytes.len() {
-                match retry(|| rustix::io::read(file, &mut bytes[len..]))? {
-                    0 => break,
-                    count => len += count,
-                }
-            }
-            let digest = match self.sink {
-                Sink::Store => self.store.put_blob(&bytes[..len])?,
-                Sink::Digests => BlobDigest::of(&bytes[..len]),
-            };
-            return Ok((digest, len as u64));
-        }
-        let mut buffer = vec![0; 1 << 20];
-        let mut hasher = blake3::Hasher::new();
-        let mut scratch = match self.sink {
-            Sink::Store => Some(self.store.scratch()?),
-            Sink::Digests => None,
+        let tree = match self.sink {
+            Sink::Store => self.store.put_tree(&tree)?,
+            Sink::Digests => tree.digest(),
         };
-        let mut len = 0u64;
-        loop {
-            let count = retry(|| rustix::io::read(file, &mut buffer[..]))?;
-            if count == 0 {
-                break;
-            }
-            match &mut scratch {
-                Some(scratch) => scratch.write_at(len, &buffer[..count])?,
-                None => drop(hasher.update(&buffer[..count])),
-            }
-            len += count as u64;
-            if len > size {
-                // It grows: that it changed is known already.
-                return Ok((BlobDigest::of(b""), len));
-            }
-        }
-        match scratch {
-            Some(scratch) => Ok(self.store.put_scratch(scratch)?),
-            None => Ok((BlobDigest::from_bytes(*hasher.finalize().as_bytes()), len)),
+        let seen = self.seen_folder(folder.rules, folder.stamp, tree);
+        self.put_known(path, &seen.record(entries()))?;
+        Ok(tree)
+    }
+
+    fn seen_folder(&self, rules: [u8; 32], stamp: Stamp, tree: TreeDigest) -> SeenFolder {
+        SeenFolder {
+            generation: self.generation,
+            began: self.began,
+            rules,
+            stamp,
+            tree,
         }
     }
 
-    /// Makes trees of the folders, those below first, and keeps what was seen.
-    fn finish(&self, mut queue: Queue, key: &[u8]) -> Result<Ingested, IngestError> {
+    fn put_known(&self, path: &str, record: &[u8]) -> Result<(), IngestError> {
+        let key = [&self.key, path.as_bytes()].concat();
+        Ok(self.store.inner.put_record(Kind::Folder, &key, record)?)
+    }
+
+    /// Sees that the links lead somewhere, and forgets folders that are not there any more.
+    fn finish(&self, mut queue: Queue) -> Result<Ingested, IngestError> {
         if !queue.problems.is_empty() {
             return Err(first_problem(queue.problems));
         }
-        queue
-            .scanned
-            .sort_unstable_by_key(|scanned| std::cmp::Reverse(scanned.id));
-        let mut trees: FxHashMap<usize, TreeDigest> = FxHashMap::default();
-        let mut seen_paths: FxHashSet<String> = FxHashSet::default();
-        let mut found = Vec::new();
-        let mut files = 0;
-        for scanned in queue.scanned {
-            let id = scanned.id;
-            let path = scanned.path.clone();
-            let folder = self.assemble(scanned, &trees, key)?;
-            for (name, seen) in &folder.entries {
-                files += u64::from(!matches!(seen, Seen::Folder(_)));
-                if let Seen::Link(_, target) = seen {
-                    found.push((join(&path, name), target.clone()));
-                }
-            }
-            trees.insert(id, folder.tree);
-            seen_paths.insert(path);
+        let known = std::mem::take(&mut *self.known.lock().expect("no one panics while holding the lock"));
+        for path in known.keys() {
+            let key = [&self.key, &path[..]].concat();
+            self.store.inner.remove_record(Kind::Folder, &key)?;
         }
-        for path in self
-            .known
-            .keys()
-            .filter(|path| std::str::from_utf8(path).is_ok_and(|path| !seen_paths.contains(path)))
-        {
-            self.store.inner.remove_record(Kind::Folder, &[key, path].concat())?;
-        }
-        let root = trees.get(&0).copied().ok_or_else(|| IngestError::NotFound {
+        let root = queue.root.ok_or_else(|| IngestError::NotFound {
             path: self.request.path.to_owned(),
         })?;
         let node = Node::Directory(root);
         if self.sink == Sink::Store {
-            found.sort_unstable();
-            for (path, target) in &found {
+            queue.links.sort_unstable();
+            for (path, target) in &queue.links {
                 links::check(self.store, &node, path, target)?;
             }
         }
-        self.remember(key, &node)?;
+        self.remember(&node)?;
         queue.left_out.sort_unstable();
         Ok(Ingested {
             node,
-            files,
+            files: queue.files,
             read: queue.read,
             left_out: queue.left_out,
         })
     }
 
     /// Remembers the source's last tree (none where only digests were wanted), so that a sweep does not take what the next ingest counts on.
-    fn remember(&self, key: &[u8], node: &Node) -> Result<(), IngestError> {
+    fn remember(&self, node: &Node) -> Result<(), IngestError> {
         // By the day: an ingest of an unchanged source writes nothing.
         let used = (self.store.inner.clock)() / 86_400 * 86_400;
         let record = (used, (self.sink == Sink::Store).then(|| node.clone())).to_bytes();
-        if self.store.inner.record(Kind::Source, key)?.as_deref() != Some(&record[..]) {
-            self.store.inner.put_record(Kind::Source, key, &record)?;
+        if self.store.inner.record(Kind::Source, &self.key)?.as_deref() != Some(&record[..]) {
+            self.store.inner.put_record(Kind::Source, &self.key, &record)?;
         }
         Ok(())
     }
 
-    fn assemble(
-        &self,
-        scanned: Scanned,
-        trees: &FxHashMap<usize, TreeDigest>,
-        key: &[u8],
-    ) -> Result<SeenFolder, IngestError> {
-        let Scanned {
-            path,
-            stamp,
-            rules,
-            entries,
-            known,
-            mut is_new,
-            ..
-        } = scanned;
-        let entries: Vec<(String, Seen)> = entries
-            .into_iter()
-            .map(|(name, entry)| match entry {
-                Entry::Seen(seen) => (name, seen),
-                // A folder that failed is a problem, and with one nothing is assembled.
-                Entry::Below(id) => (
-                    name,
-                    Seen::Folder(trees.get(&id).copied().unwrap_or(TreeDigest::from_bytes([0; 32]))),
-                ),
-            })
-            .collect();
-        is_new |= known.as_ref().is_none_or(|known| known.entries != entries);
-        if let Some(known) = known.filter(|_| !is_new) {
-            return Ok(known);
-        }
-        let nodes = entries.iter().map(|(name, seen)| TreeEntry {
-            name: name.clone(),
-            node: match seen {
-                Seen::File(stamp, blob) => Node::File {
-                    blob: *blob,
-                    size: stamp.size(),
-                    executable: stamp.is_executable(),
-                },
-                Seen::Link(_, target) => Node::Symlink(target.clone()),
-                Seen::Folder(tree) => Node::Directory(*tree),
-            },
-        });
-        let tree = Tree::new(nodes.collect()).map_err(|error| IngestError::Name {
-            path: join(&path, &error.to_string()),
-        })?;
-        let tree = match self.sink {
-            Sink::Store => self.store.put_tree(&tree)?,
-            Sink::Digests => tree.digest(),
-        };
-        let folder = SeenFolder {
-            generation: self.generation,
-            began: self.began,
-            rules,
-            stamp,
-            tree,
-            entries,
-        };
-        self.store
-            .inner
-            .put_record(Kind::Folder, &[key, path.as_bytes()].concat(), &folder.to_bytes())?;
-        Ok(folder)
-    }
-
     /// Ingests one file, which is in the folder `fd`.
     pub(super) fn file(mut self, fd: OwnedFd, name: &OsStr) -> Result<Ingested, IngestError> {
-        let key = self.key(fd.as_fd(), name)?;
-        self.prepare(&key)?;
+        self.prepare(fd.as_fd(), name)?;
         let Some(name) = name.to_str() else {
             return Err(IngestError::Name {
                 path: name.to_string_lossy().into_owned(),
             });
         };
-        let known = self.known.get(&b""[..]).and_then(|bytes| whole::<SeenFolder>(bytes));
-        let before = known
+        let known = self.take_known("").filter(|known| known.len() == 1);
+        let same_generation = known
             .as_ref()
-            .and_then(|known| Some((&known.entries.first()?.1, known)));
-        let (seen, is_new) = match self.entry(fd.as_fd(), "", name, before)? {
-            Looked::Same(seen) => (seen, false),
-            Looked::New(seen) => (seen, true),
-            Looked::Folder => return Err(IngestError::Changed { path: name.to_owned() }),
+            .is_some_and(|known| known.folder.generation == self.generation);
+        let names = Some(vec![name.to_owned()]);
+        let parts = Parts::new(&Arc::new(fd), "", Listing { known, names });
+        self.look(&parts);
+        let Looked {
+            found, below, problems, ..
+        } = parts.wait();
+        if !problems.is_empty() {
+            return Err(first_problem(problems));
+        }
+        let seen = match found.first() {
+            Some((_, seen)) => Some(seen.by_ref()),
+            None => parts.listing.get(0).1,
         };
-        let Seen::File(stamp, blob) = &seen else {
+        let Some(SeenRef::File(stamp, _)) = seen.filter(|_| below.is_empty()) else {
             return Err(IngestError::Changed { path: name.to_owned() });
         };
-        let node = Node::File {
-            blob: *blob,
-            size: stamp.size(),
-            executable: stamp.is_executable(),
-        };
-        if is_new || known.as_ref().is_some_and(|known| known.generation != self.generation) {
-            let entries = vec![(name.to_owned(), seen.clone())];
-            let (tree, rules) = (TreeDigest::from_bytes([0; 32]), [0; 32]);
-            let folder = SeenFolder {
-                generation: self.generation,
-                began: self.began,
-                rules,
-                stamp: *stamp,
-                tree,
-                entries,
-            };
-            self.store.inner.put_record(Kind::Folder, &key, &folder.to_bytes())?;
+        let seen = seen.expect("it is a file");
+        let node = seen.node();
+        if !found.is_empty() || !same_generation {
+            let folder = self.seen_folder([0; 32], stamp, TreeDigest::from_bytes([0; 32]));
+            self.put_known("", &folder.record([(name, seen)].into_iter()))?;
         }
-        self.remember(&key, &node)?;
+        self.remember(&node)?;
         Ok(Ingested {
             node,
             files: 1,
-            read: is_new.into(),
+            read: found.len() as u64,
             left_out: Vec::new(),
         })
     }
 }
 
-/// What a look at a name found.
-enum Looked {
-    Folder,
-    Same(Seen),
-    New(Seen),
-}
-
-enum ReadError {
-    Io(rustix::io::Errno),
-    Store(crate::error::StoreError),
-}
-
-impl From<rustix::io::Errno> for ReadError {
-    fn from(error: rustix::io::Errno) -> Self {
-        Self::Io(error)
+impl Folder {
+    fn found(&self) -> MutexGuard<'_, Vec<(u32, Seen)>> {
+        self.found.lock().expect("no one panics while holding the lock")
     }
 }
 
-impl From<crate::error::StoreError> for ReadError {
-    fn from(error: crate::error::StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
-    loop {
-        match call() {
-            Err(rustix::io::Errno::INTR) => {}
-            other => return other,
-        }
-    }
+fn threads() -> usize {
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MAX_THREADS)
 }
 
 /// The problem that is told: one of the store before all others, one of the source before that it changed, then the first by

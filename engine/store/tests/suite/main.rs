@@ -7,5 +7,6 @@ mod damage;
 mod export;
 mod generation;
 mod ingest;
+mod many;
 mod support;
 mod upkeep;
