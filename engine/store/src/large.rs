@@ -21,13 +21,19 @@ pub(crate) const MAX_BLOB: u64 = 1 << 42;
 
 /// Writes outboard and trailer behind the content of a file, which so becomes that of a large blob.
 pub(crate) fn seal(file: &TempFile, outboard: &Outboard) -> Result<(), StoreError> {
-    let mut end = Vec::with_capacity((outboard.groups.len() + outboard.segments.len()) * 32 + TRAILER as usize);
-    for value in outboard.groups.iter().chain(&outboard.segments) {
-        end.extend_from_slice(value);
-    }
-    end.extend_from_slice(&outboard.len.to_le_bytes());
+    let groups = outboard.groups.as_flattened();
+    file.file.write_all_at(groups, outboard.len).at("write", &file.path)?;
+    seal_groups(file, outboard.len, &outboard.segments)
+}
+
+/// As [`seal`], of a file that has the values of the groups already.
+pub(crate) fn seal_groups(file: &TempFile, len: u64, segments: &[ChainingValue]) -> Result<(), StoreError> {
+    let (group_count, _) = outboard::counts(len);
+    let mut end = segments.as_flattened().to_vec();
+    end.extend_from_slice(&len.to_le_bytes());
     end.extend_from_slice(&MAGIC);
-    file.file.write_all_at(&end, outboard.len).at("write", &file.path)
+    let at = len + group_count * 32;
+    file.file.write_all_at(&end, at).at("write", &file.path)
 }
 
 /// An open large blob.
