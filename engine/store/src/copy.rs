@@ -1,15 +1,17 @@
-//! Copying a file of the host into the store: by the kernel where it can, while another thread hashes what arrived. Not here:
-//! whether the file was the same before and after, which its reader looks at.
+//! Copying a file of the host into the store, and a blob out of it: by the kernel where it can, while another thread hashes what
+//! arrived. Not here: whether the file was the same before and after, which its reader looks at.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::fs::File;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use airtight_model::BlobDigest;
 use rustix::io::Errno;
 
 use crate::driver::TempFile;
 use crate::error::{At, StoreError};
-use crate::segments::{self, Segments};
+use crate::segments::{self, Hashed, Segments};
 use crate::store::Inner;
 
 /// How many bytes are copied at a time.
@@ -46,72 +48,83 @@ impl Inner {
         len: u64,
         temp: TempFile,
     ) -> Result<Option<BlobDigest>, CopyError> {
-        let segments = Segments::new(&temp.file, &temp.path, len, true);
-        let copied = std::thread::scope(|scope| {
-            if segments::threads_for(len) > 1 {
-                scope.spawn(|| segments.work());
-            }
-            let copied = copy(source, &temp, len, |ready| segments.ready(ready));
-            match &copied {
-                Ok(true) => segments.work(),
-                _ => segments.stop(),
-            }
-            copied
-        });
-        if !copied? {
+        let Some(hashed) = copy_and_hash(source, &temp.file, &temp.path, len, true)? else {
+            return Ok(None);
+        };
+        // One byte more, to see a file that has grown.
+        if retry(|| rustix::io::pread(source, &mut [0; 1], len))? != 0 {
             return Ok(None);
         }
-        let hashed = segments.finish()?;
         self.adopt_hashed(&hashed, temp, len)?;
         Ok(Some(hashed.digest))
     }
 }
 
-/// Copies `len` bytes, telling `ready` how many are there. False when there are less, or more.
-fn copy(source: BorrowedFd<'_>, temp: &TempFile, len: u64, ready: impl Fn(u64)) -> Result<bool, CopyError> {
+/// Copies the first `len` bytes, more than a group, of a file into an empty one, and hashes what arrived there; `keep`: see [`Segments`].
+/// None when there are less.
+pub(crate) fn copy_and_hash(
+    source: BorrowedFd<'_>,
+    target: &File,
+    path: &Path,
+    len: u64,
+    keep: bool,
+) -> Result<Option<Hashed>, CopyError> {
+    let segments = Segments::new(target, path, len, keep);
+    let copied = std::thread::scope(|scope| {
+        if segments::threads_for(len) > 1 {
+            scope.spawn(|| segments.work());
+        }
+        let copied = copy(source, target, path, len, |ready| segments.ready(ready));
+        match &copied {
+            Ok(true) => segments.work(),
+            _ => segments.stop(),
+        }
+        copied
+    });
+    Ok(if copied? { Some(segments.finish()?) } else { None })
+}
+
+/// Copies `len` bytes, telling `ready` how many are there. False when there are less.
+fn copy(source: BorrowedFd<'_>, target: &File, path: &Path, len: u64, ready: impl Fn(u64)) -> Result<bool, CopyError> {
     let mut by_kernel = true;
     let mut buffer = Vec::new();
     let mut at = 0;
     while at < len {
         let count = if by_kernel {
-            match copy_by_kernel(source, temp, at, (len - at).min(CHUNK)) {
+            match copy_by_kernel(source, target, at, (len - at).min(CHUNK)) {
                 // Some file systems have nothing to give to the kernel, or say so by an error.
-                Ok(0) | Err(CopyError::Source(_)) => {
+                Ok(0) => {
                     by_kernel = false;
                     continue;
                 }
-                other => other?,
+                Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
+                    return Ok(Err(std::io::Error::from(error)).at("write", path)?);
+                }
+                Err(_) => {
+                    by_kernel = false;
+                    continue;
+                }
+                Ok(count) => count,
             }
         } else {
             buffer.resize(BUFFER, 0);
             let wanted = (len - at).min(BUFFER as u64) as usize;
             let count = retry(|| rustix::io::pread(source, &mut buffer[..wanted], at))?;
-            temp.file.write_all_at(&buffer[..count], at).at("write", &temp.path)?;
-            count as u64
+            target.write_all_at(&buffer[..count], at).at("write", path)?;
+            count
         };
         if count == 0 {
             return Ok(false);
         }
-        at += count;
+        at += count as u64;
         ready(at);
     }
-    // One byte more, to see a file that has grown.
-    Ok(retry(|| rustix::io::pread(source, &mut [0; 1], len))? == 0)
+    Ok(true)
 }
 
-fn copy_by_kernel(source: BorrowedFd<'_>, temp: &TempFile, at: u64, count: u64) -> Result<u64, CopyError> {
+fn copy_by_kernel(source: BorrowedFd<'_>, target: &File, at: u64, count: u64) -> rustix::io::Result<usize> {
     let (mut from, mut to) = (at, at);
-    let copied = retry(|| {
-        let target = temp.file.as_fd();
-        rustix::fs::copy_file_range(source, Some(&mut from), target, Some(&mut to), count as usize)
-    });
-    match copied {
-        Ok(count) => Ok(count as u64),
-        Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
-            Ok(Err(std::io::Error::from(error)).at("write", &temp.path)?)
-        }
-        Err(error) => Err(CopyError::Source(error)),
-    }
+    retry(|| rustix::fs::copy_file_range(source, Some(&mut from), target, Some(&mut to), count as usize))
 }
 
 pub(crate) fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
@@ -126,7 +139,7 @@ pub(crate) fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rusti
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use std::fs::File;
+    use std::os::fd::AsFd;
 
     use super::*;
     use crate::store::{OpenOptions, Store};

@@ -1,6 +1,7 @@
 //! Large blobs: files with content and outboard, read range by range, each checked. Not here: where the files are.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use airtight_model::BlobDigest;
 use blake3::hazmat::ChainingValue;
 
+use crate::copy::{self, CopyError};
 use crate::driver::TempFile;
 use crate::error::{At, StoreError};
 use crate::outboard::{self, GROUP, GROUPS_IN_SEGMENT, Outboard, SEGMENT};
@@ -112,6 +114,16 @@ impl LargeFile {
 
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Writes the content to an empty file, which `shown` names, and sees that what arrived there is the blob. False when it is not: this
+    /// blob was altered, or that file is being written by someone else.
+    pub(crate) fn write_to(&self, digest: &BlobDigest, target: &File, shown: &Path) -> Result<bool, StoreError> {
+        match copy::copy_and_hash(self.file.as_fd(), target, shown, self.len, false) {
+            Ok(hashed) => Ok(hashed.is_some_and(|hashed| hashed.digest == *digest)),
+            Err(CopyError::Store(error)) => Err(error),
+            Err(CopyError::Source(error)) => Ok(Err(std::io::Error::from(error)).at("read", &self.path)?),
+        }
     }
 
     fn values_of_segment(&self, segment: u64) -> Result<Arc<Vec<ChainingValue>>, Fault> {
