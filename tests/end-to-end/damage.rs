@@ -140,6 +140,44 @@ fn a_lost_or_damaged_index_costs_work_only() {
     assert_recovers(&env, "no index");
 }
 
+// Nor is a component lost whose blob was altered and of which nothing else is known: its file is there.
+#[test]
+fn a_component_whose_blob_was_altered_is_read_again() {
+    let env = made();
+    for path in files(&store(&env)) {
+        if path.to_string_lossy().contains("index.db") {
+            fs::remove_file(path).unwrap();
+        } else if path.starts_with(store(&env).join("objects")) {
+            let mut bytes = fs::read(&path).unwrap();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+    assert_recovers(&env, "no index and altered components");
+}
+
+// A store that fails is no mistake in the pipeline file: another exit code, and no line of the file in the message.
+#[test]
+fn an_index_that_cannot_be_read_is_not_blamed_on_the_pipeline() {
+    let env = made();
+    let index = store(&env).join("index.db");
+    for path in files(&store(&env)) {
+        if path.to_string_lossy().contains("index.db") {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    fs::create_dir(&index).unwrap();
+    let failed = env.run(&["run"]).expect(4);
+    assert!(
+        failed.stderr.contains("error[S0003]")
+            && failed.stderr.contains("index.db")
+            && !failed.stderr.contains("P0031"),
+        "{}",
+        failed.text()
+    );
+}
+
 #[test]
 fn a_store_of_a_newer_version_is_left_alone() {
     let env = made();

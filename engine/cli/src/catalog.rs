@@ -2,11 +2,12 @@
 //! (the sandbox), or what a step may call (the pipeline).
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use airtight_model::{BlobDigest, Catalog, CatalogError, ComponentSummary, Node, ResolvedComponent};
-use airtight_store::{IngestRequest, Store};
+use airtight_store::{IngestError, IngestRequest, Store, StoreError};
 
+use crate::failure::Failure;
 use crate::std_components;
 
 /// The largest component that is taken, in bytes.
@@ -20,6 +21,8 @@ const SUMMARIES: &str = "component-summary-v1";
 pub(crate) struct FileCatalog {
     root: PathBuf,
     store: Store,
+    /// The first failure of the store, which is nobody's mistake in a pipeline file.
+    failure: Mutex<Option<Failure>>,
 }
 
 impl FileCatalog {
@@ -27,7 +30,20 @@ impl FileCatalog {
         Self {
             root: root.to_owned(),
             store,
+            failure: Mutex::default(),
         }
+    }
+
+    /// Why the store failed, if it has: then what was said of components means nothing.
+    pub(crate) fn failure(&self) -> Option<Failure> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn failed(&self, path: &str, error: StoreError) -> CatalogError {
+        let message = format!("cannot read the component `{path}`: {error}");
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.get_or_insert(Failure::store(error));
+        CatalogError::Unusable { message, help: None }
     }
 
     /// What a component says of itself: from the store's records, else decoded now and recorded.
@@ -96,24 +112,14 @@ impl FileCatalog {
             );
             return Err(CatalogError::Unusable { message, help: None });
         }
-        let (exclude, request) = (Vec::new(), path.as_str());
-        let request = IngestRequest {
-            root: &self.root,
-            path: request,
-            exclude: &exclude,
-            gitignore: false,
-            stat_cache: true,
-            list_left_out: false,
-        };
-        let ingested = self.store.ingest(&request);
-        let unusable = |message: String| CatalogError::Unusable { message, help: None };
-        let ingested = ingested.map_err(|error| unusable(format!("cannot read the component `{path}`: {error}")))?;
-        let Node::File { blob, .. } = ingested.node else {
-            return Err(unusable(format!("the component `{path}` is not a file")));
-        };
-        let read = || {
-            let bytes = self.store.blob(&blob).and_then(|blob| blob.read_all());
-            bytes.map_err(|error| unusable(format!("cannot read the component `{path}`: {error}")))
+        let blob = self.ingest(&path, true)?;
+        let read = || match self.bytes(&blob) {
+            // What the store had of it was altered or is gone; the file is there.
+            Err(error) if error.lost_blob().is_some() => {
+                let blob = self.ingest(&path, false)?;
+                self.bytes(&blob).map_err(|error| self.failed(&path, error))
+            }
+            read => read.map_err(|error| self.failed(&path, error)),
         };
         let summary = self.summary(&blob, read).map_err(|error| match error {
             CatalogError::Unusable { message, help } => CatalogError::Unusable {
@@ -123,6 +129,31 @@ impl FileCatalog {
             other => other,
         })?;
         Ok(ResolvedComponent { digest: blob, summary })
+    }
+
+    /// Brings a component's file into the store.
+    fn ingest(&self, path: &str, stat_cache: bool) -> Result<BlobDigest, CatalogError> {
+        let request = IngestRequest {
+            root: &self.root,
+            path,
+            exclude: &[],
+            gitignore: false,
+            stat_cache,
+            list_left_out: false,
+        };
+        let unusable = |message: String| CatalogError::Unusable { message, help: None };
+        match self.store.ingest(&request) {
+            Err(IngestError::Store(error)) => Err(self.failed(path, error)),
+            Err(error) => Err(unusable(format!("cannot read the component `{path}`: {error}"))),
+            Ok(ingested) => match ingested.node {
+                Node::File { blob, .. } => Ok(blob),
+                _ => Err(unusable(format!("the component `{path}` is not a file"))),
+            },
+        }
+    }
+
+    fn bytes(&self, blob: &BlobDigest) -> Result<Vec<u8>, StoreError> {
+        self.store.blob(blob)?.read_all()
     }
 
     /// The `.wasm` files in the folder of one that is not there.

@@ -53,6 +53,9 @@ impl Project {
         let reader = |path: &str| read_included(&root, path);
         let parsed = airtight_pipeline::parse(&name, text, &reader);
         let (checked, found) = airtight_pipeline::check(&parsed, &catalog);
+        if let Some(failure) = catalog.failure() {
+            return Err(failure);
+        }
         let files: Vec<SourceFile> = parsed
             .files
             .iter()
