@@ -17,6 +17,7 @@ mod secrets;
 mod settings;
 mod std_components;
 mod watch;
+mod whole;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -195,7 +195,9 @@ impl NativeCode {
             if is("bin") {
                 total = total.saturating_add(metadata.len());
                 found.push((used, metadata.len(), path));
-            } else if name.starts_with("new-") && used.elapsed().is_ok_and(|age| age > ABANDONED) {
+            } else if (name.starts_with("new-") || name.starts_with("key-"))
+                && used.elapsed().is_ok_and(|age| age > ABANDONED)
+            {
                 let _ = fs::remove_file(&path);
             }
         }
@@ -295,13 +297,15 @@ mod tests {
             let age = [100, 50, 200][usize::from(byte)];
             file.set_modified(long_ago + Duration::from_secs(age)).unwrap();
         }
-        let torn = native.folder.join("new-torn");
-        fs::write(&torn, "half").unwrap();
-        let file = fs::File::options().write(true).open(&torn).unwrap();
-        file.set_modified(long_ago).unwrap();
+        let torn = ["new-torn", "key-12345"].map(|name| native.folder.join(name));
+        for torn in &torn {
+            fs::write(torn, "half").unwrap();
+            let file = fs::File::options().write(true).open(torn).unwrap();
+            file.set_modified(long_ago).unwrap();
+        }
         native.keep(name(3), &[3; 1000]).unwrap();
         assert_eq!(kept(&native), [0, 2, 3]);
-        assert!(!torn.exists());
+        assert!(!torn.iter().any(|torn| torn.exists()));
         // What is used now stays, however large it is.
         native.keep(name(4), &[4; 5000]).unwrap();
         assert_eq!(kept(&native), [4]);

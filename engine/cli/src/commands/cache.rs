@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::Path;
 
-use airtight_store::{Archived, Store, SweepLimits};
+use airtight_store::{Archived, Store, StoreError, SweepLimits};
 
 use crate::args::CacheCommand;
 use crate::commands::Context;
@@ -12,6 +12,7 @@ use crate::escape;
 use crate::failure::{ErrorClass, Failure};
 use crate::output;
 use crate::settings::shown;
+use crate::whole;
 
 /// Does what the command says.
 pub(crate) fn cache(context: &Context, command: &CacheCommand) -> Result<(), Failure> {
@@ -103,22 +104,32 @@ fn say(verb: &str, archived: &Archived) {
     ));
 }
 
+/// Why an archive was not written.
+enum Unwritten {
+    Store(StoreError),
+    File(std::io::Error),
+}
+
+impl From<std::io::Error> for Unwritten {
+    fn from(error: std::io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
 fn export(store: &Store, to: &Path) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::infra("U0010", format!("cannot write {}: {error}", shown(to)));
-    let name = to.file_name().unwrap_or_default().to_string_lossy();
-    let beside = to.with_file_name(format!(".airtight-{name}-{}", std::process::id()));
-    let written = (|| {
-        let mut file = BufWriter::with_capacity(1 << 20, File::create(&beside).map_err(failed)?);
-        let archived = store.export_archive(&mut file).map_err(Failure::store)?;
-        file.flush().and_then(|()| file.get_ref().sync_all()).map_err(failed)?;
-        std::fs::rename(&beside, to).map_err(failed)?;
-        Ok(archived)
-    })();
-    if written.is_err() {
-        // What is half written is no archive; the error that is told is the first one.
-        let _ = std::fs::remove_file(&beside);
-    }
-    say("wrote", &written?);
+    let mut archived = Archived::default();
+    let write = |to: &File| {
+        let mut file = BufWriter::with_capacity(1 << 20, to);
+        archived = store.export_archive(&mut file).map_err(Unwritten::Store)?;
+        file.flush().and_then(|()| to.sync_all())?;
+        Ok(())
+    };
+    whole::write(to, write).map_err(|error| match error {
+        Unwritten::Store(error) => Failure::store(error),
+        Unwritten::File(error) => failed(error),
+    })?;
+    say("wrote", &archived);
     Ok(())
 }
 

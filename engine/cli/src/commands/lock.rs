@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::project::Project;
 use crate::settings::shown;
+use crate::whole;
 
 /// Writes the lock of the pipeline as it is.
 pub(crate) fn lock(context: &Context, args: &LockArgs) -> Result<(), Failure> {
@@ -142,13 +143,8 @@ pub(crate) fn write(pipeline: &Path, before: Option<&Lock>, now: &Lock) -> Resul
 /// Writes a file as a whole: who reads it sees the old text or the new one.
 pub(crate) fn replace(file: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| Failure::infra("U0010", format!("cannot write {}: {error}", shown(file)));
-    let beside = file.with_extension(format!("new-{}", std::process::id()));
-    let written = std::fs::File::create_new(&beside)
-        .and_then(|mut to| to.write_all(text.as_bytes()).and_then(|()| to.sync_all()))
-        .and_then(|()| std::fs::rename(&beside, file));
-    if written.is_err() {
-        // Best effort: what matters is the error that comes.
-        let _ = std::fs::remove_file(&beside);
-    }
-    written.map_err(failed)
+    whole::write(file, |mut to| {
+        to.write_all(text.as_bytes()).and_then(|()| to.sync_all())
+    })
+    .map_err(failed)
 }

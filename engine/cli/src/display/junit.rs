@@ -4,6 +4,7 @@
 //! `error` or `skipped`.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -12,6 +13,8 @@ use airtight_model::event::{Event, StepFinished, Subscriber};
 use airtight_model::step::{Denial, Report, TestCase, TestOutcome};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event as Xml};
+
+use crate::whole;
 
 /// Collects test cases and writes the file when the run ends.
 pub(crate) struct JUnit {
@@ -51,10 +54,7 @@ impl JUnit {
         if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)?;
         }
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let beside = self.path.with_file_name(format!(".{name}.{}", std::process::id()));
-        std::fs::write(&beside, bytes)?;
-        std::fs::rename(&beside, &self.path)
+        whole::write(&self.path, |mut file| file.write_all(&bytes))
     }
 }
 
