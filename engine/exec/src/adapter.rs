@@ -79,6 +79,10 @@ impl Cache for StoreServices {
         Ok(self.store.publish(done.action, reads, done.result, done.identity)?)
     }
 
+    fn forget(&self, action: &Action) -> Result<(), ServiceError> {
+        Ok(self.store.forget_results(action)?)
+    }
+
     fn durations(&self, identities: &[String]) -> Vec<Option<Duration>> {
         let micros = |identity: &String| {
             let record = self.store.record_get(DURATION, identity.as_bytes()).ok()??;

@@ -84,6 +84,12 @@ pub trait Cache: Send + Sync {
     /// The store cannot be written.
     fn publish(&self, done: &StepRecord<'_>, reads: &ReadSet) -> Result<PublishOutcome, ServiceError>;
 
+    /// Forgets what is known of an action, because it was found to be wrong.
+    ///
+    /// # Errors
+    /// The store cannot be written.
+    fn forget(&self, action: &Action) -> Result<(), ServiceError>;
+
     /// How long the steps of these identities took when they last ran, where that is known.
     fn durations(&self, identities: &[String]) -> Vec<Option<Duration>>;
 

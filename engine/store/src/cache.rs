@@ -314,6 +314,23 @@ impl Store {
         })
     }
 
+    /// Forgets the results of an action and of those that differ only in what is mounted: they were found to be wrong. Otherwise a wrong
+    /// result would stay, because what is published later never takes the place of what is there.
+    ///
+    /// # Errors
+    /// As [`Store::put_blob`].
+    pub fn forget_results(&self, action: &Action) -> Result<(), StoreError> {
+        let static_key = action.static_key();
+        let candidates = self.candidates(&static_key)?.into_iter().map(|known| known.key);
+        let keys: Vec<ActionKey> = candidates.chain([action.full_key(&static_key)]).collect();
+        self.inner.new_generation()?;
+        for key in keys {
+            self.inner.remove_record(Kind::Entry, key.as_bytes())?;
+        }
+        self.inner.remove_record(Kind::Reads, static_key.as_bytes())?;
+        self.inner.new_generation()
+    }
+
     /// Puts candidates before those that are known.
     pub(crate) fn add_candidates(&self, static_key: &StaticKey, mut new: Vec<Candidate>) -> Result<(), StoreError> {
         for known in self.candidates(static_key)? {

@@ -368,6 +368,15 @@ impl Disk {
                 std::fs::remove_file(&path).at("remove", &path)?;
             }
         }
+        // Of a process that was killed while it made the store.
+        let unfinished = |path: &PathBuf| {
+            name_of(path)
+                .strip_prefix("version.")
+                .is_some_and(|rest| rest.len() == 16)
+        };
+        for path in list(&self.path)?.into_iter().filter(unfinished) {
+            std::fs::remove_file(&path).at("remove", &path)?;
+        }
         Ok(freed + self.retain_packed(keep)?)
     }
 

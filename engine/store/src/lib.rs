@@ -4,7 +4,6 @@
 mod archive;
 mod blob;
 mod cache;
-mod copy;
 mod disk;
 mod driver;
 mod error;
@@ -21,7 +20,6 @@ mod memory;
 mod outboard;
 mod reason;
 mod scratch;
-mod segments;
 mod store;
 mod sweep;
 mod trees;

@@ -80,7 +80,12 @@ impl Driver {
         };
         // A pin is in the key, so only a store that was tampered with, or an archive that lied, can be wrong here.
         if pins::check(&prepared.request.outputs, &result.outputs, &*self.services.trees)?.is_some() {
-            let reason = "what the cache has is not what is pinned".to_owned();
+            // Only what is forgotten is replaced by what the step makes now. Where that fails it runs again next time, too.
+            let forgotten = self.services.cache.forget(&prepared.action);
+            let reason = match forgotten {
+                Ok(()) => "what the cache had is not what is pinned".to_owned(),
+                Err(error) => format!("what the cache has is not what is pinned, and stays there: {error}"),
+            };
             return Ok(Answer::Run(CacheOutcome::Miss, reason));
         }
         Ok(Answer::Hit(cache, Arc::new(result)))

@@ -283,15 +283,24 @@ impl Cache for MemoryCache {
 
     fn publish(&self, done: &StepRecord<'_>, _: &ReadSet) -> Result<PublishOutcome, ServiceError> {
         let static_key = done.action.static_key();
-        self.results
-            .lock()
-            .unwrap()
-            .insert(done.action.full_key(&static_key), done.result.clone());
+        let key = done.action.full_key(&static_key);
+        let known = self.results.lock().unwrap().get(&key).cloned();
+        if let Some(known) = known.filter(|known| known.outputs != done.result.outputs) {
+            return Ok(PublishOutcome::Different(Box::new(known)));
+        }
+        self.results.lock().unwrap().insert(key, done.result.clone());
         self.by_static_key
             .lock()
             .unwrap()
             .insert(static_key, done.result.clone());
         Ok(PublishOutcome::Published)
+    }
+
+    fn forget(&self, action: &Action) -> Result<(), ServiceError> {
+        let static_key = action.static_key();
+        self.results.lock().unwrap().remove(&action.full_key(&static_key));
+        self.by_static_key.lock().unwrap().remove(&static_key);
+        Ok(())
     }
 
     fn durations(&self, identities: &[String]) -> Vec<Option<Duration>> {

@@ -83,7 +83,7 @@ async fn a_pin_of_the_wrong_kind_says_which_would_be_right() {
     assert!(help.contains(&blake3("rules").to_string()), "{help}");
 }
 
-// A cache that was tampered with cannot serve what is not pinned.
+// A cache that was tampered with cannot serve what is not pinned, nor keep it for ever.
 #[tokio::test(start_paused = true)]
 async fn a_hit_that_is_not_what_is_pinned_runs() {
     let world = World::new().acts("a", [makes("rules")]);
@@ -97,6 +97,7 @@ async fn a_hit_that_is_not_what_is_pinned_runs() {
     assert_eq!((outcomes(&report), report.summary.ran), (vec![Succeeded], 1));
     let made = report.steps[0].result.as_ref().unwrap().outputs[0].1.clone();
     assert_eq!(made, world.trees.put_file("rules"));
+    assert_eq!(world.run(&plan).await.summary.ran, 0);
 }
 
 // A typed result and an output without a pin are what the network said today, so they are not kept, whatever the class.

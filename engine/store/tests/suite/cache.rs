@@ -320,3 +320,18 @@ fn a_long_result_is_found() {
         assert_eq!(disk.store.lookup(&action, "build").unwrap(), Lookup::Full(result));
     }
 }
+
+// A result that was found to be wrong goes, and with it what hits narrowly: what is made then is kept in its place.
+#[test]
+fn a_result_that_was_forgotten_is_replaced() {
+    let store = Store::memory();
+    let input = folder(&store, BASE);
+    publish(&store, &input);
+    let action = action(vec![("/code", input)]);
+    store.forget_results(&action).unwrap();
+    assert!(matches!(store.lookup(&action, "build").unwrap(), Lookup::Miss(_)));
+    let right = result(vec![("out", file(&store, "otherwise"))]);
+    let outcome = store.publish(&action, &ReadSet::default(), &right, "build").unwrap();
+    assert_eq!(outcome, PublishOutcome::Published);
+    assert_eq!(store.lookup(&action, "build").unwrap(), Lookup::Full(right));
+}

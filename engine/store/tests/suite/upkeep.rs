@@ -368,3 +368,20 @@ fn a_killed_process_leaves_a_sound_store() {
         assert_eq!(disk.store.verify().unwrap().problems, Vec::<String>::new(), "round {n}");
     }
 }
+
+// What processes that were killed left goes with a sweep, and nothing else does.
+#[test]
+fn a_sweep_takes_what_killed_processes_left() {
+    let disk = OnDisk::new();
+    let (action, result) = publish(&disk.store, "kept", 100_000);
+    disk.store.flush().unwrap();
+    std::fs::create_dir_all(disk.path().join("tmp")).unwrap();
+    let left = ["tmp/0123456789abcdef", "version.0123456789abcdef"].map(|name| disk.path().join(name));
+    for left in &left {
+        std::fs::write(left, "half").unwrap();
+    }
+    disk.store.sweep(SweepLimits { max_bytes: 1 << 30 }).unwrap();
+    assert!(!left.iter().any(|left| left.exists()));
+    let disk = disk.reopen();
+    assert_eq!(disk.store.lookup(&action, "kept").unwrap(), Lookup::Full(result));
+}
