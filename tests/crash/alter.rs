@@ -127,7 +127,7 @@ fn whatever_is_altered_no_wrong_byte_is_served() {
     let mut dice = Dice::of_test("alter");
     let (lab, elsewhere) = (Lab::with_own_native_code(), Lab::new());
     let native = lab.env.root().join("state");
-    let rounds = rounds(8);
+    let rounds = rounds(8, 100);
     let (mut verified, mut length) = (0, Duration::ZERO);
     let mut before = 0;
     for round in 0..rounds {

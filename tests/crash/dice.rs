@@ -52,10 +52,11 @@ impl Dice {
     }
 }
 
-/// How many rounds a test goes: AIRTIGHT_CRASH_ROUNDS, else `short`.
-pub(crate) fn rounds(short: u64) -> u64 {
+/// How many rounds a test goes: `percent` of AIRTIGHT_CRASH_ROUNDS, else `short`.
+pub(crate) fn rounds(short: u64, percent: u64) -> u64 {
     let asked = std::env::var("AIRTIGHT_CRASH_ROUNDS").ok();
     asked.map_or(short, |rounds| {
-        rounds.parse().expect("AIRTIGHT_CRASH_ROUNDS is a number")
+        let rounds: u64 = rounds.parse().expect("AIRTIGHT_CRASH_ROUNDS is a number");
+        (rounds * percent / 100).max(1)
     })
 }

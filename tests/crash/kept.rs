@@ -36,7 +36,7 @@ fn assert_kept(lab: &Lab, variants: [u64; 2], what: &str) {
 fn what_was_reported_as_kept_survives_the_killing_of_all_that_comes_after() {
     let mut dice = Dice::of_test("kept");
     let lab = Lab::new();
-    let rounds = rounds(5);
+    let rounds = rounds(5, 50);
     let mut killed = [0u64; 2];
     for round in 0..rounds {
         let variant = dice.below(VARIANTS);

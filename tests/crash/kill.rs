@@ -20,7 +20,7 @@ pub(crate) fn wait_until(instant: Instant) {
 fn a_run_that_is_killed_at_any_instant_costs_work_and_never_truth() {
     let mut dice = Dice::of_test("kill");
     let lab = Lab::new();
-    let rounds = rounds(12);
+    let rounds = rounds(12, 100);
     let (mut killed, mut fresh) = (0u64, 0u64);
     let mut lengths = [Duration::ZERO; 2];
     for round in 0..rounds {

@@ -96,15 +96,21 @@ fn shared_state() -> &'static str {
     concat!(env!("CARGO_TARGET_TMPDIR"), "/native-code")
 }
 
+/// The program: AIRTIGHT_CRASH_PROGRAM, else the one that was built with this test.
+fn program() -> PathBuf {
+    let other = std::env::var_os("AIRTIGHT_CRASH_PROGRAM");
+    other.map_or_else(|| env!("CARGO_BIN_EXE_airtight").into(), PathBuf::from)
+}
+
 impl Lab {
     /// A project with a store of its own and native code that is made already.
     pub(crate) fn new() -> Self {
-        Self::of(TestEnv::new(env!("CARGO_BIN_EXE_airtight")).sharing_native_code(shared_state()))
+        Self::of(TestEnv::new(program()).sharing_native_code(shared_state()))
     }
 
     /// A project whose native code is in the folder `state` beside it, and nobody else's.
     pub(crate) fn with_own_native_code() -> Self {
-        let env = TestEnv::new(env!("CARGO_BIN_EXE_airtight"));
+        let env = TestEnv::new(program());
         let state = env.root().join("state");
         Self::of(env.sharing_native_code(state))
     }

@@ -7,6 +7,10 @@
 
 mod alter;
 mod dice;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod fault;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod inject;
 mod kept;
 mod kill;
 mod lab;

@@ -21,7 +21,7 @@ fn processes_that_share_a_store_with_sweeps_and_kills_end_right() {
         labs.push(Lab::sharing_store(&first, homeless));
     }
     labs.insert(0, first);
-    let rounds = rounds(2);
+    let rounds = rounds(2, 20);
     let (mut killed, mut swept) = (0u64, 0u64);
     let mut length = Duration::from_secs(1);
     for round in 0..rounds {

@@ -9,6 +9,7 @@
 
 mod bench;
 mod check;
+mod crash;
 mod demo;
 mod generate;
 mod project;
@@ -33,6 +34,7 @@ Usage: cargo xtask COMMAND
   schema        write the generated schema anew (with --check: only compare)
   docs          write the generated pages anew (with --check: only compare)
   tidy          check the house rules that a machine can check
+  crash [N]     the long form of the crash tests: the program is killed N times (1000), and so on
   bench [CASE]  measure the release build beside its peers; `--small` only shows that every case works (docs/benchmarks.md)
 ";
 
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         "schema" => generate::run(&project, generate::SCHEMA, check_only),
         "docs" => generate::run(&project, generate::DOCS, check_only),
         "tidy" => return tidy::run(&project),
+        "crash" => crash::run(&project, rest),
         "bench" => bench::run(&project, rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -1,0 +1,133 @@
+//! Every system call that concerns the store, native code or the exports fails once. Not here: how it is made to (`inject`), and the
+//! same at the store's own interface (the store's suite).
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::dice::{Dice, rounds};
+use crate::inject::{self, Fault, Traced};
+use crate::lab::{Lab, VARIANTS};
+
+/// What meets the fault.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Work {
+    /// A run in an empty store.
+    RunFromNothing,
+    /// A run after one of another variant: some steps hit, most do not, the exports are replaced.
+    RunAfterAnother,
+    /// A run in which every step hits and the exports are there.
+    RunAgain,
+    /// A sweep that takes all it can.
+    Sweep,
+}
+
+const WORKS: [Work; 4] = [Work::RunFromNothing, Work::RunAfterAnother, Work::RunAgain, Work::Sweep];
+const ERRORS: [i32; 3] = [libc::ENOSPC, libc::EIO, libc::EMFILE];
+
+/// The folders whose files count.
+fn folders(lab: &Lab) -> Vec<PathBuf> {
+    let mut all = vec![lab.store().to_owned()];
+    all.extend(["dist", "parts", ".parts.airtight-0", "report.xml"].map(|path| lab.project(path)));
+    let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+    all.iter().map(real).collect()
+}
+
+fn prepare(lab: &Lab, work: Work, variant: u64) -> Command {
+    let before = match work {
+        Work::RunFromNothing => None,
+        Work::RunAfterAnother => Some((variant + 1) % VARIANTS),
+        Work::RunAgain | Work::Sweep => Some(variant),
+    };
+    if work == Work::RunFromNothing || work == Work::Sweep {
+        lab.clear();
+    }
+    if let Some(before) = before {
+        lab.fill(before);
+        lab.assert_right(before, "before a fault");
+    }
+    lab.fill(variant);
+    if work == Work::Sweep {
+        lab.command(&["cache", "sweep", "--keep", "0"])
+    } else {
+        lab.run_command()
+    }
+}
+
+/// The program ended by itself, right or with an error that says what failed.
+#[track_caller]
+fn assert_clear(lab: &Lab, (work, variant, fault): (Work, u64, Fault), traced: &Traced, what: &str) {
+    let run = &traced.run;
+    assert!(!traced.hung, "{what}: it hangs\n{}", run.text());
+    match run.code {
+        Some(0) if work == Work::Sweep => {}
+        Some(0) => lab.assert_exported(variant, what),
+        None => assert_eq!(fault, Fault::Kill, "{what}: it was ended by a signal\n{}", run.text()),
+        Some(1 | 4) => {
+            let said = run.text();
+            assert!(said.contains("error"), "{what}: it says nothing\n{said}");
+            assert!(!said.contains("panicked"), "{what}\n{said}");
+        }
+        Some(_) => panic!("{what}: it ends otherwise\n{}", run.text()),
+    }
+}
+
+/// The numbers below `count` in an order that jumps about and comes to each once.
+fn scattered(k: u64, count: u64) -> u64 {
+    let divides = |a: u64, b: u64| {
+        let (mut a, mut b) = (a, b);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    let golden = (count as f64 * 0.618) as u64;
+    let step = (golden.max(1)..).find(|step| divides(*step, count) == 1).unwrap_or(1);
+    (k % count) * step % count
+}
+
+// A call that fails costs the run at most, never truth: afterwards nothing in the store is wrong, and the next run is right.
+#[test]
+fn a_system_call_that_fails_costs_work_and_never_truth() {
+    let mut dice = Dice::of_test("fault");
+    let lab = Lab::new();
+    lab.assert_right(0, "undisturbed");
+    let folders = folders(&lab);
+    let rounds = rounds(16, 400);
+    let (mut injected, mut failed, begin) = (0u64, 0u64, dice.next() >> 16);
+    let mut calls = [0; WORKS.len()];
+    for round in 0..rounds {
+        let which = (round % WORKS.len() as u64) as usize;
+        let (work, variant) = (WORKS[which], dice.below(VARIANTS));
+        let mut command = prepare(&lab, work, variant);
+        if calls[which] == 0 {
+            let traced = inject::run(&mut command, &folders, None);
+            assert_eq!(traced.run.code, Some(0), "{}", traced.run.text());
+            calls[which] = traced.calls;
+            command = prepare(&lab, work, variant);
+        }
+        let n = scattered(begin + round / WORKS.len() as u64, calls[which]);
+        let fault = match dice.below(8) {
+            0 => Fault::Short,
+            1 => Fault::Torn,
+            2 => Fault::Lasting(libc::ENOSPC),
+            3 => Fault::Kill,
+            _ => Fault::Once(*dice.pick(&ERRORS)),
+        };
+        let traced = inject::run(&mut command, &folders, Some((n, fault)));
+        let call = traced.failed.as_deref().unwrap_or("nothing");
+        let of = calls[which];
+        let what = format!("round {round}, {work:?}, variant {variant}, call {n} of {of}, {fault:?}: {call}");
+        injected += u64::from(traced.failed.is_some());
+        failed += u64::from(traced.run.code != Some(0));
+        assert_clear(&lab, (work, variant, fault), &traced, &what);
+        lab.assert_sound(&what);
+        lab.assert_right(variant, &what);
+        lab.assert_hits(variant, &what);
+        if dice.once_in(5) {
+            lab.assert_swept_clean(&what);
+        }
+    }
+    eprintln!(
+        "fault: {rounds} rounds, {injected} faults met, {failed} commands failed for them; calls of each: {calls:?}"
+    );
+}
