@@ -147,13 +147,15 @@ pub(crate) fn version(peer: &Peer) -> String {
     };
     let output = Command::new(program).arg("--version").stdin(Stdio::null()).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    let text = text.unwrap_or_default();
-    let numbered = text.lines().find(|line| line.contains(|c: char| c.is_ascii_digit()));
-    numbered
-        .or_else(|| text.lines().next())
+    numbered(&text.unwrap_or_default()).to_owned()
+}
+
+/// The first line with a number, without what makes it an item of a list.
+fn numbered(text: &str) -> &str {
+    let line = text.lines().find(|line| line.contains(|c: char| c.is_ascii_digit()));
+    line.or_else(|| text.lines().next())
         .unwrap_or("unknown")
         .trim_start_matches("- ")
-        .to_owned()
 }
 
 /// Looks for a program in PATH.
@@ -184,4 +186,27 @@ fn bwrap(program: &Path) -> Peer {
         .stdin(Stdio::null())
         .output();
     works(program, &tried.map_err(|error| error.to_string())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // A page of results without the peers' versions is worth little, and each says it its own way.
+    #[test]
+    fn a_version_is_the_first_line_with_a_number() {
+        assert_eq!(numbered("1.11.1\n"), "1.11.1");
+        assert_eq!(numbered("Versions:\n- Local: v2.0\n- Global: v1.0\n"), "Local: v2.0");
+        assert_eq!((numbered("no number\n"), numbered("")), ("no number", "unknown"));
+    }
+
+    // A sandbox that may not make one is no peer, and no reason to fail.
+    #[test]
+    fn a_program_that_fails_its_trial_is_absent_with_its_reason() {
+        let tried = |script: &str| Command::new("sh").args(["-c", script]).output().unwrap();
+        let program = Path::new("crun");
+        assert_eq!(works(program, &tried("exit 0")), Ok(program.to_owned()));
+        let reason = "does not work here: no namespaces".to_owned();
+        assert_eq!(works(program, &tried("echo no namespaces >&2; exit 1")), Err(reason));
+    }
 }
