@@ -1,7 +1,7 @@
 //! The sweep, and what it spares: outputs of the last runs, exports, and what was used last. Also counting and verifying. Not
 //! here: when a sweep is due.
 
-use airtight_model::{ActionKey, ActionResult, BlobDigest, Canonical, Node};
+use airtight_model::{ActionKey, ActionResult, BlobDigest, Canonical, DecodeError, Decoder, Encoder, Node};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cache::{Candidate, Entry, MAX_TREE_DEPTH, whole};
@@ -63,6 +63,39 @@ pub struct Verified {
 /// The outputs of a run, by name.
 pub type RunOutputs = Vec<(String, Node)>;
 
+/// How many bytes of outputs are in the record of a run itself.
+const OUTPUTS_IN_RECORD: usize = 4096;
+
+/// The outputs of a run, as they are recorded: many of them in a blob, so that a run that changes nothing writes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Recorded {
+    Here(RunOutputs),
+    Blob(BlobDigest),
+}
+
+impl Canonical for Recorded {
+    fn encode(&self, out: &mut Encoder) {
+        match self {
+            Self::Here(outputs) => {
+                out.uint(0);
+                outputs.encode(out);
+            }
+            Self::Blob(blob) => {
+                out.uint(1);
+                blob.encode(out);
+            }
+        }
+    }
+
+    fn decode(from: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        match from.uint()? {
+            0 => Ok(Self::Here(Canonical::decode(from)?)),
+            1 => Ok(Self::Blob(Canonical::decode(from)?)),
+            _ => Err(from.invalid("outputs that are neither here nor in a blob")),
+        }
+    }
+}
+
 /// A result: its key, its last use, itself, and the blob that its document is in, if it is in one.
 pub(crate) type KnownResult = (ActionKey, u64, ActionResult, Option<BlobDigest>);
 
@@ -97,8 +130,29 @@ impl Store {
     /// # Errors
     /// As [`Store::put_blob`].
     pub fn record_run(&self, run: &str, outputs: &[(String, Node)]) -> Result<(), StoreError> {
-        self.inner
-            .put_record(Kind::Run, run.as_bytes(), &outputs.to_vec().to_bytes())
+        let bytes = outputs.to_vec().to_bytes();
+        let recorded = if bytes.len() <= OUTPUTS_IN_RECORD {
+            Recorded::Here(outputs.to_vec())
+        } else {
+            Recorded::Blob(self.put_blob(&bytes)?)
+        };
+        self.record_run_again(run, &recorded.to_bytes())
+    }
+
+    /// Remembers a run with the outputs of another, as [`Store::run_record`] gave them.
+    ///
+    /// # Errors
+    /// As [`Store::put_blob`].
+    pub fn record_run_again(&self, run: &str, recorded: &[u8]) -> Result<(), StoreError> {
+        self.inner.put_record(Kind::Run, run.as_bytes(), recorded)
+    }
+
+    /// What is remembered of the outputs of a run: small, whatever they are. None for a run that is not remembered.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn run_record(&self, run: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.record(Kind::Run, run.as_bytes())
     }
 
     /// The runs that are remembered and their outputs, the last one first.
@@ -107,13 +161,35 @@ impl Store {
     /// The store cannot be read.
     pub fn runs(&self) -> Result<Vec<(String, RunOutputs)>, StoreError> {
         let mut runs = Vec::new();
+        for (run, recorded) in self.recorded_runs()? {
+            let outputs = match recorded {
+                Recorded::Here(outputs) => Some(outputs),
+                Recorded::Blob(blob) => self.outputs_in(&blob)?,
+            };
+            runs.extend(outputs.map(|outputs| (run, outputs)));
+        }
+        Ok(runs)
+    }
+
+    /// The runs that are remembered, the last one first.
+    fn recorded_runs(&self) -> Result<Vec<(String, Recorded)>, StoreError> {
+        let mut runs = Vec::new();
         self.inner.scan(Kind::Run, &[], |key, value| {
-            if let (Ok(run), Some(outputs)) = (std::str::from_utf8(key), value.and_then(whole)) {
-                runs.push((run.to_owned(), outputs));
+            if let (Ok(run), Some(recorded)) = (std::str::from_utf8(key), value.and_then(whole)) {
+                runs.push((run.to_owned(), recorded));
             }
         })?;
         runs.reverse();
         Ok(runs)
+    }
+
+    /// The outputs that a blob lists; none if it is lost.
+    fn outputs_in(&self, blob: &BlobDigest) -> Result<Option<RunOutputs>, StoreError> {
+        match self.blob(blob).and_then(|blob| blob.read_all()) {
+            Ok(bytes) => Ok(whole(&bytes)),
+            Err(error) if error.lost_blob().is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Counts what is there.
@@ -238,11 +314,24 @@ impl Store {
         self.inner.scan(Kind::Export, &[], |_, value| {
             nodes.extend(value.and_then(whole::<Node>))
         })?;
-        let runs = self.runs()?;
+        let runs = self.recorded_runs()?;
         for (run, _) in runs.iter().skip(KEPT_RUNS) {
             self.inner.remove_record(Kind::Run, run.as_bytes())?;
         }
-        for (_, outputs) in runs.into_iter().take(KEPT_RUNS) {
+        let mut lists = FxHashSet::default();
+        for (_, recorded) in runs.into_iter().take(KEPT_RUNS) {
+            let outputs = match recorded {
+                Recorded::Here(outputs) => outputs,
+                // Runs with the same outputs share the blob, and it is looked into once.
+                Recorded::Blob(blob) if !lists.insert(blob) => continue,
+                Recorded::Blob(blob) => {
+                    let Some(outputs) = self.outputs_in(&blob)? else {
+                        continue;
+                    };
+                    marked.blob(blob, outputs.len() as u64 * 64);
+                    outputs
+                }
+            };
             nodes.extend(outputs.into_iter().map(|(_, node)| node));
         }
         nodes.iter().try_for_each(|node| self.mark(node, marked, 0))

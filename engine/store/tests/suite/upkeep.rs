@@ -157,6 +157,31 @@ fn the_last_runs_are_remembered() {
     assert!(store.has_blob(&BlobDigest::of(b"24")).unwrap() && !store.has_blob(&BlobDigest::of(b"4")).unwrap());
 }
 
+// A run with many outputs keeps their list as a blob: a run that made the same writes nothing but its name, a sweep spares
+// list and outputs, and a lost list is a run that is not remembered.
+#[test]
+fn many_outputs_are_listed_in_a_blob_that_runs_share() {
+    let store = Store::memory();
+    let outputs: Vec<(String, Node)> = (0..1000)
+        .map(|i| (format!("step {i}.file"), file(&store, &format!("content {i}"))))
+        .collect();
+    store.record_run("run 1", &outputs).unwrap();
+    let record = store.run_record("run 1").unwrap().unwrap();
+    assert!(record.len() < 100, "{}", record.len());
+    assert_eq!(store.run_record("run 2").unwrap(), None);
+    store.record_run_again("run 2", &record).unwrap();
+    store.sweep(SweepLimits { max_bytes: 0 }).unwrap();
+    for run in store.runs().unwrap() {
+        assert_eq!(run.1, outputs);
+    }
+    assert_eq!(store.runs().unwrap().len(), 2);
+    assert!(store.has_blob(&BlobDigest::of(b"content 999")).unwrap());
+    let list = BlobDigest::from_bytes(record[1..].try_into().unwrap());
+    store.forget_blob(&list).unwrap();
+    assert_eq!(store.runs().unwrap(), Vec::new());
+    store.sweep(SweepLimits { max_bytes: 0 }).unwrap();
+}
+
 // What steps did is kept for the last runs of each pipeline, read sets included, whatever a sweep takes.
 #[test]
 fn histories_of_the_last_runs_of_each_pipeline_are_kept() {
