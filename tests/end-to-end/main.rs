@@ -19,6 +19,7 @@ mod questions;
 mod read_sets;
 mod reports;
 mod time;
+mod unchanged;
 mod values;
 mod verify;
 mod watch;

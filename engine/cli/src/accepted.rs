@@ -17,7 +17,7 @@ use crate::escape;
 use crate::failure::{ErrorClass, Failure};
 use crate::output;
 use crate::project::{Project, read_text};
-use crate::settings::{is_there, shown};
+use crate::settings::{SYSTEM_POLICY, is_there, shown};
 
 /// Refuses what the author has not accepted and what a policy does not allow. What is wrong has been printed if this
 /// fails.
@@ -25,9 +25,12 @@ pub(crate) fn hold(context: &Context, project: &Project, select: &SelectArgs, pl
     hold_lock(context, project, select)?;
     let given = select.policy.iter().map(|file| context.settings.folder.join(file));
     let system = context.settings.policy.clone();
+    if system.is_none() {
+        context.reading.absent(Path::new(SYSTEM_POLICY));
+    }
     let asked = Asked::of(plan);
     for file in system.into_iter().chain(given) {
-        hold_policy(project, &file, &asked, plan)?;
+        hold_policy((context, project), &file, &asked, plan)?;
     }
     Ok(())
 }
@@ -41,6 +44,7 @@ pub(crate) fn lock_file(pipeline: &Path) -> PathBuf {
 pub(crate) fn local_lock(context: &Context, pipeline: &Path) -> Result<Option<Lock>, Failure> {
     let file = lock_file(pipeline);
     if !is_there(&file) {
+        context.reading.absent(&file);
         return Ok(None);
     }
     read_lock(context, &file).map(Some)
@@ -48,6 +52,7 @@ pub(crate) fn local_lock(context: &Context, pipeline: &Path) -> Result<Option<Lo
 
 fn read_lock(context: &Context, file: &Path) -> Result<Lock, Failure> {
     let text = read_text(file, "lock").map_err(|failure| failure.help("write it anew with `airtight lock`"))?;
+    context.reading.text(file, &text);
     Lock::parse(&text, 0).map_err(|found| {
         output::note(&diagnostics::render(
             &found,
@@ -141,8 +146,14 @@ pub(crate) fn show(changes: &[Change]) {
     }
 }
 
-fn hold_policy(project: &Project, file: &Path, asked: &Asked, plan: &mut Plan) -> Result<(), Failure> {
+fn hold_policy(
+    (context, project): (&Context, &Project),
+    file: &Path,
+    asked: &Asked,
+    plan: &mut Plan,
+) -> Result<(), Failure> {
     let text = read_text(file, "policy").map_err(|failure| Failure { help: None, ..failure })?;
+    context.reading.text(file, &text);
     let index = project.next_file();
     let policy = Policy::parse(&text, index).map_err(|found| {
         project.report_with(&found, &[source(file, text.clone())]);

@@ -8,6 +8,7 @@ use airtight_model::{BlobDigest, Catalog, CatalogError, ComponentSummary, Node, 
 use airtight_store::{IngestError, IngestRequest, Store, StoreError};
 
 use crate::failure::Failure;
+use crate::reading::Reading;
 use crate::std_components;
 
 /// The largest component that is taken, in bytes.
@@ -23,6 +24,8 @@ pub(crate) struct FileCatalog {
     store: Store,
     /// The first failure of the store, which is nobody's mistake in a pipeline file.
     failure: Mutex<Option<Failure>>,
+    /// Who notes the files that were resolved.
+    reading: Arc<Reading>,
 }
 
 impl FileCatalog {
@@ -31,6 +34,7 @@ impl FileCatalog {
             root: root.to_owned(),
             store,
             failure: Mutex::default(),
+            reading: Arc::default(),
         }
     }
 
@@ -44,6 +48,11 @@ impl FileCatalog {
         let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         failure.get_or_insert(Failure::store(error));
         CatalogError::Unusable { message, help: None }
+    }
+
+    /// The same components, and each that is resolved is noted.
+    pub(crate) fn noted_by(self, reading: Arc<Reading>) -> Self {
+        Self { reading, ..self }
     }
 
     /// What a component says of itself: from the store's records, else decoded now and recorded.
@@ -128,6 +137,7 @@ impl FileCatalog {
             },
             other => other,
         })?;
+        self.reading.component(&path, blob);
         Ok(ResolvedComponent { digest: blob, summary })
     }
 

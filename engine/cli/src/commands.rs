@@ -17,7 +17,7 @@ mod validate;
 mod verify;
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use airtight_store::Store;
 use clap::CommandFactory;
@@ -27,6 +27,7 @@ use crate::catalog::FileCatalog;
 use crate::failure::Failure;
 use crate::output;
 use crate::project::Project;
+use crate::reading::Reading;
 use crate::secrets::Vault;
 use crate::settings::Settings;
 
@@ -34,6 +35,8 @@ use crate::settings::Settings;
 pub(crate) struct Context {
     pub(crate) settings: Settings,
     store: OnceLock<Store>,
+    /// What planning reads of the user's files.
+    pub(crate) reading: Arc<Reading>,
     /// Values of secrets that were read.
     pub(crate) vault: Vault,
     /// Stands in for the store where there is none to be had, and never for a command that keeps something.
@@ -45,6 +48,7 @@ impl Context {
         Self {
             settings,
             store: OnceLock::new(),
+            reading: Arc::default(),
             vault: Vault::default(),
             memory: OnceLock::new(),
         }

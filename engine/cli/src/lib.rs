@@ -12,10 +12,12 @@ mod escape;
 mod failure;
 mod output;
 mod project;
+mod reading;
 mod runner;
 mod secrets;
 mod settings;
 mod std_components;
+mod unchanged;
 mod watch;
 mod whole;
 

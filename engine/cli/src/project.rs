@@ -41,16 +41,15 @@ impl Project {
     pub(crate) fn load(context: &Context) -> Result<Self, Failure> {
         let file = context.settings.pipeline_file()?;
         let text = read_text(&file, "pipeline file")?;
-        let folder = file
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        let root = folder
-            .canonicalize()
-            .map_err(|error| unreadable("folder", folder, &error))?;
+        context.reading.text(&file, &text);
+        let root = root_of(&file)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let catalog = FileCatalog::new(&root, context.store_or_memory().clone());
-        let reader = |path: &str| read_included(&root, path);
+        let catalog = FileCatalog::new(&root, context.store_or_memory().clone()).noted_by(context.reading.clone());
+        let reader = |path: &str| {
+            let text = read_included(&root, path)?;
+            context.reading.text(&root.join(path), &text);
+            Ok(text)
+        };
         let parsed = airtight_pipeline::parse(&name, text, &reader);
         let (checked, found) = airtight_pipeline::check(&parsed, &catalog);
         if let Some(failure) = catalog.failure() {
@@ -83,7 +82,7 @@ impl Project {
 
     /// Makes the plan for what was selected. What is wrong has been printed if this fails.
     pub(crate) fn plan(&self, context: &Context, select: &SelectArgs) -> Result<Plan, Failure> {
-        let request = request(&context.settings.folder, select)?;
+        let request = request(context, select)?;
         let mut plan = airtight_pipeline::plan(&self.checked, &request).map_err(|found| {
             self.report(&found);
             Failure::reported(ErrorClass::Pipeline)
@@ -129,8 +128,7 @@ impl Project {
 
     /// What names this pipeline's steps across runs in one store.
     pub(crate) fn identity(&self) -> String {
-        let name = self.file.file_name().unwrap_or_default();
-        format!("{}\n", self.root.join(name).display())
+        identity(&self.root, &self.file)
     }
 
     /// Prints what each source leaves out, and why.
@@ -165,6 +163,23 @@ impl Project {
         }
         Ok(())
     }
+}
+
+/// What names the steps of a pipeline across runs in one store.
+pub(crate) fn identity(root: &Path, file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default();
+    format!("{}\n", root.join(name).display())
+}
+
+/// The folder of a pipeline file, canonical.
+pub(crate) fn root_of(file: &Path) -> Result<PathBuf, Failure> {
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    folder
+        .canonicalize()
+        .map_err(|error| unreadable("folder", folder, &error))
 }
 
 fn place(files: &[SourceFile], span: Span) -> String {
@@ -234,11 +249,13 @@ pub(crate) fn run_suffix(file: &Path) -> Result<String, Failure> {
 }
 
 /// What the arguments ask of the pipeline.
-fn request(folder: &Path, select: &SelectArgs) -> Result<PlanRequest, Failure> {
+fn request(context: &Context, select: &SelectArgs) -> Result<PlanRequest, Failure> {
+    let (folder, reading) = (&context.settings.folder, &context.reading);
     let mut inputs = Vec::new();
     if let Some(file) = &select.inputs_file {
         let path = folder.join(file);
         let text = read_text(&path, "file of inputs").map_err(as_usage)?;
+        reading.text(&path, &text);
         let Some(Json::Object(map)) = airtight_pipeline::parse_data(&text) else {
             return Err(
                 Failure::user("U0003", format!("the file of inputs {} is not a map", shown(&path)))
@@ -258,6 +275,7 @@ fn request(folder: &Path, select: &SelectArgs) -> Result<PlanRequest, Failure> {
         Some(file) => {
             let path = folder.join(file);
             let text = read_text(&path, "event file").map_err(as_usage)?;
+            reading.text(&path, &text);
             serde_json::from_str(&text).map_err(|error| {
                 Failure::user("U0004", format!("the event file {} is not JSON: {error}", shown(&path)))
             })?

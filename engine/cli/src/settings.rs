@@ -33,7 +33,7 @@ const VARIABLES: [&str; 9] = [
 ];
 
 /// Where the machine's policy is.
-const SYSTEM_POLICY: &str = "/etc/airtight/policy.yaml";
+pub(crate) const SYSTEM_POLICY: &str = "/etc/airtight/policy.yaml";
 
 impl Environment {
     /// Reads the process's own surroundings.

@@ -52,7 +52,14 @@ pub(crate) fn watch(
                 Ok(plan) => {
                     let plan = Arc::new(plan);
                     interest = Interest::of(&project, &plan, context);
-                    let ended = run::once(context, args, &project, plan, runtime, signals);
+                    let ended = {
+                        let start = run::Start {
+                            project,
+                            plan,
+                            read: Vec::new(),
+                        };
+                        run::once(context, args, start, runtime, signals)
+                    };
                     if let Err(failure) = ended
                         && !failure.message.is_empty()
                     {

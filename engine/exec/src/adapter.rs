@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use airtight_model::plan::PlannedSource;
@@ -9,6 +10,7 @@ use airtight_model::{Action, BlobDigest, Node, Outcome, ReadSet, TreeDigest};
 use airtight_store::{Explained, ExportError, IngestError, IngestRequest, Lookup, PublishOutcome, Store, StoreError};
 
 use crate::ports::{Cache, Filtered, IngestOptions, Ingested, RunRecord, ServiceError, StepRecord, Trees};
+use crate::unchanged::Read;
 
 /// The kind of the records that hold how long steps took: identity → microseconds, 8 bytes little-endian.
 const DURATION: &str = "step duration v1";
@@ -17,12 +19,32 @@ const DURATION: &str = "step duration v1";
 #[derive(Debug, Clone)]
 pub struct StoreServices {
     store: Store,
+    /// Sources that were read before the run began, each for one ingest of it.
+    read: Arc<Mutex<Vec<Read>>>,
 }
 
 impl StoreServices {
     /// Puts a store behind the driver's ports. Whoever makes it holds a lease on the store for as long as it runs.
     pub fn new(store: Store) -> Self {
-        Self { store }
+        Self::with_sources(store, Vec::new())
+    }
+
+    /// As [`StoreServices::new`], with sources that were read a moment ago for this run: the first ingest of each is answered
+    /// with what was read then.
+    pub fn with_sources(store: Store, read: Vec<Read>) -> Self {
+        Self {
+            store,
+            read: Arc::new(Mutex::new(read)),
+        }
+    }
+
+    fn read_before(&self, source: &PlannedSource) -> Option<Ingested> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |known: &PlannedSource| {
+            (&known.path, &known.exclude, known.gitignore) == (&source.path, &source.exclude, source.gitignore)
+        };
+        let position = read.iter().position(|(known, _)| same(known))?;
+        Some(read.swap_remove(position).1)
     }
 }
 
@@ -113,6 +135,11 @@ impl Cache for StoreServices {
 
 impl Trees for StoreServices {
     fn ingest(&self, source: &PlannedSource, options: IngestOptions<'_>) -> Result<Ingested, ServiceError> {
+        if options.stat_cache
+            && let Some(read) = self.read_before(source)
+        {
+            return Ok(read);
+        }
         let request = IngestRequest {
             root: options.root,
             path: &source.path,

@@ -10,7 +10,7 @@ use airtight_model::plan::{
 use airtight_model::{ActionResult, BlobDigest, Node, Outcome, SourceId, StepId};
 use serde_json::{Map, Value as Json, json};
 
-use crate::ports::{Filtered, ServiceError, Trees};
+use crate::ports::{Filtered, Ingested, ServiceError, Trees};
 
 /// What made a tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) enum Producer {
 /// The sources and results of a run.
 pub(crate) struct Ledger {
     plan: Arc<Plan>,
-    sources: Vec<Option<Node>>,
+    sources: Vec<Option<Ingested>>,
     results: Vec<Option<Arc<ActionResult>>>,
     scope: Scope,
     /// Whether any expression is left that could refer to a step.
@@ -57,12 +57,19 @@ impl Ledger {
         &self.plan.steps[step.index()]
     }
 
-    pub(crate) fn set_source(&mut self, source: SourceId, node: Node) {
-        self.sources[source.index()] = Some(node);
+    pub(crate) fn set_source(&mut self, source: SourceId, read: Ingested) {
+        self.sources[source.index()] = Some(read);
     }
 
     pub(crate) fn source(&self, source: SourceId) -> Option<&Node> {
-        self.sources[source.index()].as_ref()
+        self.sources[source.index()].as_ref().map(|read| &read.node)
+    }
+
+    /// The sources that were read.
+    pub(crate) fn sources_read(&self) -> Vec<(SourceId, Ingested)> {
+        let read = self.sources.iter().enumerate();
+        read.filter_map(|(i, read)| Some((SourceId(u32::try_from(i).ok()?), read.clone()?)))
+            .collect()
     }
 
     /// Records how a step ended, and its result if it succeeded.

@@ -23,6 +23,7 @@ mod runner;
 pub mod scheduler;
 mod sink;
 mod sources;
+pub mod unchanged;
 mod verify;
 
 pub use adapter::StoreServices;

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use airtight_model::event::{CacheOutcome, RunSummary};
-use airtight_model::{ActionKey, ActionResult, Captured, Class, Diagnostic, Outcome, RunId, StepId, Usage};
+use airtight_model::{
+    ActionKey, ActionResult, Captured, Class, Diagnostic, Node, Outcome, RunId, SourceId, StepId, Usage,
+};
+
+use crate::ports::Ingested;
 
 /// What came of a run: a value even when nothing began.
 #[derive(Debug, Clone)]
@@ -14,6 +18,8 @@ pub struct RunReport {
     pub summary: RunSummary,
     /// How each step ended, in the order of the plan.
     pub steps: Vec<StepEnd>,
+    /// What the sources were, in the order of the plan: those that were read.
+    pub sources: Vec<(SourceId, Ingested)>,
     /// What was written to the user's tree.
     pub exports: Vec<Exported>,
     /// What went wrong outside of steps: sources that cannot be used, exports that cannot be written.
@@ -69,8 +75,10 @@ pub struct StepEnd {
 pub struct Exported {
     /// The path, relative to the pipeline file's folder.
     pub to: String,
-    /// What is there now.
+    /// What is there now, for people and events.
     pub digest: String,
+    /// What is there now.
+    pub node: Node,
     /// Whether it was there already.
     pub unchanged: bool,
 }

@@ -60,21 +60,21 @@ pub(crate) async fn ingest(
         let plan = ledger.plan().clone();
         let planned = &plan.sources[source.index()];
         match read {
-            Ok(Ingested { node, files, warnings }) => {
-                for message in warnings {
+            Ok(read) => {
+                for message in &read.warnings {
                     let message = format!("source `{}`: {message}", planned.name);
                     services.events.event(&Event::Warning { message, help: None });
                 }
-                let (source_name, digest) = (planned.name.clone(), node.describe());
+                let (source_name, digest) = (planned.name.clone(), read.node.describe());
                 let duration_us = took.as_micros() as u64;
                 let finished = Event::SourceFinished {
                     source: source_name,
                     digest,
-                    files,
+                    files: read.files,
                     duration_us,
                 };
                 services.events.event(&finished);
-                ledger.set_source(source, node);
+                ledger.set_source(source, read);
             }
             Err(_) if cancel.is_cancelled() => {}
             Err(error) => problems.push(Problem::of(&error, planned.span, &format!("source `{}`", planned.name))),

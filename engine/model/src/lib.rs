@@ -15,6 +15,7 @@ pub mod readset;
 pub mod result;
 pub mod step;
 pub mod tree;
+pub mod unchanged;
 pub mod value;
 
 pub use action::{Action, KeySink};
@@ -34,4 +35,5 @@ pub use step::{
     Class, Denial, Limits, Mount, NetLimits, Outcome, OutputSpec, Pin, StepReport, StepRequest, Usage, Use,
 };
 pub use tree::{Node, NodeKind, Tree, TreeEntry};
+pub use unchanged::{KnownFile, KnownSource, Told, ToldEvent, UnchangedRun};
 pub use value::Value;

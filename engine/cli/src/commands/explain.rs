@@ -29,11 +29,12 @@ pub(crate) fn explain(context: &Context, args: &ExplainArgs) -> Result<(), Failu
     let services = run::services(
         context,
         &project,
+        Vec::new(),
         Egress::new(EgressConfig::default()),
         Arc::new(Silent),
     )?;
     let as_run = RunArgs::of(args.select.clone());
-    let options = run::options(&project, &as_run, context.settings.verbose);
+    let options = run::options(&project.root, &project.file, &as_run, context.settings.verbose);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::infra("U0012", format!("cannot start: {error}")))?;
     let report = runtime.block_on(explain_step(plan.clone(), step, &services, &options, &Cancel::new()));

@@ -1,9 +1,10 @@
 //! `airtight run`: plan, services, subscribers, signals, exit code. Not here: the run (`airtight_exec`).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use airtight_egress::Egress;
+use airtight_exec::unchanged::Read;
 use airtight_exec::{Cancel, Monotonic, Problem, ProblemClass, Run, RunOptions, RunReport, Services};
 use airtight_model::diagnostic::Diagnostic;
 use airtight_model::event::Subscriber;
@@ -13,12 +14,13 @@ use crate::args::{Format, Progress, Report, RunArgs};
 use crate::catalog::FileCatalog;
 use crate::commands::Context;
 use crate::confine;
-use crate::display::{Fanout, JUnit, JsonLines, Text, TextOptions};
+use crate::display::{Fanout, JUnit, JsonLines, Places, Text, TextOptions};
 use crate::failure::{ErrorClass, Failure};
-use crate::project::{Project, run_suffix};
+use crate::project::{self, Project, run_suffix};
 use crate::runner::{self, BuiltComponents};
 use crate::secrets;
 use crate::settings::shown;
+use crate::unchanged::{self, Heard, Looked};
 use crate::watch;
 
 /// Runs the pipeline, once or whenever something changes.
@@ -28,10 +30,14 @@ pub(crate) fn run(context: &Context, args: &RunArgs) -> Result<(), Failure> {
     let ended = if args.watch {
         watch::watch(context, args, &runtime, &signals)
     } else {
-        context.project().and_then(|project| {
-            let plan = Arc::new(project.plan(context, &args.select)?);
-            once(context, args, &project, plan, &runtime, &signals)
-        })
+        match unchanged::look(context, args, &runtime, &signals) {
+            Looked::Told(ended) => ended,
+            Looked::Make(read) => context.project().and_then(|project| {
+                let plan = Arc::new(project.plan(context, &args.select)?);
+                let start = Start { project, plan, read };
+                once(context, args, start, &runtime, &signals)
+            }),
+        }
     };
     // What was abandoned after a cancel is not waited for.
     runtime.shutdown_background();
@@ -111,11 +117,12 @@ fn end_now(number: u8) -> ! {
 pub(crate) fn services(
     context: &Context,
     project: &Project,
+    read: Vec<Read>,
     egress: Egress,
     events: Arc<dyn Subscriber>,
 ) -> Result<Services, Failure> {
     let store = context.store()?.clone();
-    let backend = Arc::new(airtight_exec::StoreServices::new(store.clone()));
+    let backend = Arc::new(airtight_exec::StoreServices::with_sources(store.clone(), read));
     let catalog = FileCatalog::new(&project.root, store.clone());
     Ok(Services {
         cache: backend.clone(),
@@ -137,11 +144,11 @@ pub(crate) fn services(
 }
 
 /// The options of a run.
-pub(crate) fn options(project: &Project, args: &RunArgs, verbose: u8) -> RunOptions {
+pub(crate) fn options(root: &Path, file: &Path, args: &RunArgs, verbose: u8) -> RunOptions {
     RunOptions {
-        run: new_run(project),
-        root: project.root.clone(),
-        identity: project.identity(),
+        run: new_run(file),
+        root: root.to_owned(),
+        identity: project::identity(root, file),
         jobs: jobs(args),
         keep_going: args.keep_going,
         use_cache: !args.no_cache,
@@ -152,11 +159,11 @@ pub(crate) fn options(project: &Project, args: &RunArgs, verbose: u8) -> RunOpti
 }
 
 /// A name that sorts by time and ends with the pipeline's suffix.
-fn new_run(project: &Project) -> RunId {
+fn new_run(file: &Path) -> RunId {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();
-    let suffix = run_suffix(&project.file).unwrap_or_default();
+    let suffix = run_suffix(file).unwrap_or_default();
     RunId(format!("{:012x}-{:x}{suffix}", now.as_millis(), std::process::id()))
 }
 
@@ -167,7 +174,7 @@ pub(crate) struct Subscribers {
 }
 
 /// Makes the subscribers that the arguments ask for.
-pub(crate) fn subscribers(context: &Context, args: &RunArgs, project: &Project, plan: &Arc<Plan>) -> Subscribers {
+pub(crate) fn subscribers(context: &Context, args: &RunArgs, places: Places) -> Subscribers {
     let mut all: Vec<Arc<dyn Subscriber>> = Vec::new();
     let settings = &context.settings;
     match args.format {
@@ -178,7 +185,7 @@ pub(crate) fn subscribers(context: &Context, args: &RunArgs, project: &Project, 
             color: settings.color,
             verbose: settings.verbose,
             raw: args.raw,
-            places: project.places(plan),
+            places,
         }))),
     }
     let path = |file: &PathBuf| settings.folder.join(file);
@@ -196,33 +203,55 @@ pub(crate) fn subscribers(context: &Context, args: &RunArgs, project: &Project, 
     Subscribers { all, reports }
 }
 
+impl Subscribers {
+    /// Whether everyone could be told everything.
+    pub(crate) fn ended(&self) -> Result<(), Failure> {
+        let failed = self.reports.iter().find_map(|report| report.error());
+        failed.map_or(Ok(()), |(path, error)| {
+            Err(Failure::infra(
+                "U0013",
+                format!("cannot write the report {}: {error}", shown(&path)),
+            ))
+        })
+    }
+}
+
+/// What a run begins with.
+pub(crate) struct Start {
+    pub(crate) project: Project,
+    pub(crate) plan: Arc<Plan>,
+    /// Sources that were read a moment ago.
+    pub(crate) read: Vec<Read>,
+}
+
 /// Runs a plan once.
 pub(crate) fn once(
     context: &Context,
     args: &RunArgs,
-    project: &Project,
-    plan: Arc<Plan>,
+    start: Start,
     runtime: &tokio::runtime::Runtime,
     signals: &Signals,
 ) -> Result<(), Failure> {
+    let Start { project, plan, read } = start;
+    let project = &project;
     let store = context.store()?;
     let _lease = store.lease().map_err(Failure::store)?;
-    let subscribers = subscribers(context, args, project, &plan);
+    let subscribers = subscribers(context, args, project.places(&plan));
+    let heard = unchanged::counts(context, args)
+        .then(|| Heard::of(store, subscribers.all.clone()))
+        .flatten();
+    let events = heard.as_ref().map_or_else(|| subscribers.all.clone(), Heard::events);
     confine::prepare(context, project, &plan, &args.report);
     let egress = secrets::egress(&context.settings, project, &plan, &context.vault, &signals.cancel)?;
-    let services = services(context, project, egress, subscribers.all.clone())?;
-    let options = options(project, args, context.settings.verbose);
-    let report = runtime.block_on(Run::start(plan, services, options, signals.cancel.clone()));
+    let services = services(context, project, read, egress, events)?;
+    let options = options(&project.root, &project.file, args, context.settings.verbose);
+    let report = runtime.block_on(Run::start(plan.clone(), services, options, signals.cancel.clone()));
+    if let Some(heard) = &heard {
+        unchanged::remember(context, args, &plan, &report, heard);
+    }
     let flushed = store.flush().map_err(Failure::store);
     let verdict = verdict(project, &report, signals);
-    for report in &subscribers.reports {
-        if let Some((path, error)) = report.error() {
-            return Err(Failure::infra(
-                "U0013",
-                format!("cannot write the report {}: {error}", shown(&path)),
-            ));
-        }
-    }
+    subscribers.ended()?;
     verdict.and(flushed)
 }
 

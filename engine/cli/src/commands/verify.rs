@@ -53,9 +53,9 @@ pub(crate) fn verify(context: &Context, args: &VerifyArgs) -> Result<(), Failure
         folder.path().join("state"),
         egress.clone(),
     );
-    let subscribers = run::subscribers(context, &as_run, &project, &plan);
-    let services = run::services(context, &project, egress, subscribers.all)?;
-    let mut options = run::options(&project, &as_run, context.settings.verbose);
+    let subscribers = run::subscribers(context, &as_run, project.places(&plan));
+    let services = run::services(context, &project, Vec::new(), egress, subscribers.all)?;
+    let mut options = run::options(&project.root, &project.file, &as_run, context.settings.verbose);
     options.export = false;
     let again = VerifyOptions {
         steps,

@@ -160,9 +160,8 @@ impl Text {
             live.finish(&end.step);
             live.whole.set_position(done);
         }
-        let hit = matches!(end.cache, CacheOutcome::Full | CacheOutcome::Narrow) && end.outcome == Outcome::Succeeded;
         let failed = !matches!(end.outcome, Outcome::Succeeded | Outcome::Skipped | Outcome::Cancelled);
-        let quiet = !self.wants_lines() || (hit && self.wants_live() && self.options.verbose == 0);
+        let quiet = !self.wants_lines() || (hit(end) && self.wants_live() && self.options.verbose == 0);
         if failed || !quiet {
             self.say(state, &self.finish_line(end));
         }
@@ -223,7 +222,8 @@ impl Text {
         if let (Outcome::Skipped | Outcome::Cancelled, Some(cause)) = (end.outcome, &end.cause) {
             notes.push(escape::line(cause).into_owned());
         } else {
-            notes.push(duration(end.duration_us));
+            // A hit of a run that was recognised as a whole was not looked up, and took nothing.
+            notes.extend((!hit(end) || end.duration_us > 0).then(|| duration(end.duration_us)));
         }
         if let Some(code) = end.exit_code {
             notes.push(format!("exit code {code}"));
@@ -234,11 +234,11 @@ impl Text {
         if end.allow_failure && end.outcome != Outcome::Succeeded {
             notes.push("failure allowed".to_owned());
         }
-        format!(
-            "{word} {} {}",
-            self.paint.bold(&escape::line(&end.step)),
-            self.paint.dim(&notes.join(", "))
-        )
+        let (step, notes) = (self.paint.bold(&escape::line(&end.step)), notes.join(", "));
+        if notes.is_empty() {
+            return format!("{word} {step}");
+        }
+        format!("{word} {step} {}", self.paint.dim(&notes))
     }
 
     fn ended(&self, state: &mut State, summary: &RunSummary) {
@@ -371,6 +371,11 @@ impl Subscriber for Text {
             _ => {}
         }
     }
+}
+
+/// Whether a step was answered by the cache.
+fn hit(end: &StepFinished) -> bool {
+    end.outcome == Outcome::Succeeded && matches!(end.cache, CacheOutcome::Full | CacheOutcome::Narrow)
 }
 
 /// A duration for people: `840 µs`, `12 ms`, `3.2 s`, `2 min 5 s`.

@@ -189,6 +189,7 @@ impl Driver {
             run: self.options.run.clone(),
             summary,
             steps,
+            sources: self.ledger.sources_read(),
             exports: std::mem::take(&mut self.exports),
             problems: std::mem::take(&mut self.problems),
             cancelled: self.cancel.is_cancelled(),

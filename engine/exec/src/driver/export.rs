@@ -43,7 +43,7 @@ impl Driver {
             }
             match self.write(&export.from, &export.to).await {
                 Ok(Some(done)) => {
-                    let Exported { to, digest, unchanged } = done.clone();
+                    let (to, digest, unchanged) = (done.to.clone(), done.digest.clone(), done.unchanged);
                     self.emit(&Event::Exported { to, digest, unchanged });
                     self.exports.push(done);
                     self.exported.insert(i);
@@ -107,14 +107,14 @@ impl Driver {
                     help: None,
                 },
             })?;
-        let digest = node.describe();
+        let (digest, written_node) = (node.describe(), node.clone());
         let (trees, root, place) = (self.services.trees.clone(), self.options.root.clone(), to.to_owned());
         let write = tokio::task::spawn_blocking(move || trees.export(&node, &root, &place));
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Ok(None),
             written = write => match written {
-                Ok(written) => Ok(Some(Exported { to: to.to_owned(), digest, unchanged: written? })),
+                Ok(written) => Ok(Some(Exported { to: to.to_owned(), digest, node: written_node, unchanged: written? })),
                 Err(_) => Ok(None),
             },
         }

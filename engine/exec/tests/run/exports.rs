@@ -20,6 +20,7 @@ async fn exports_are_written_when_the_run_has_succeeded() {
         let expected = Exported {
             to: "dist/a".to_owned(),
             digest: digest.clone(),
+            node: report.steps[0].result.as_ref().unwrap().outputs[0].1.clone(),
             unchanged,
         };
         assert_eq!(report.exports, [expected]);

@@ -1,0 +1,63 @@
+//! What planning read of the user's files: each with the digest of what was used of it, noted as it is read. Not here: why
+//! that is of interest (`unchanged`).
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use airtight_model::{BlobDigest, KnownFile};
+
+/// The files that were read so far, and those that were looked for and not there.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    noted: Mutex<Noted>,
+}
+
+/// What was noted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Noted {
+    /// Files, in the order in which they were read.
+    pub(crate) files: Vec<KnownFile>,
+    /// Components among the user's files: path below the pipeline's folder → digest.
+    pub(crate) components: Vec<(String, BlobDigest)>,
+    /// Whether something was read that cannot be noted: a path that is not UTF-8.
+    pub(crate) incomplete: bool,
+}
+
+impl Reading {
+    /// Notes the text that a file had.
+    pub(crate) fn text(&self, path: &Path, text: &str) {
+        let found = path.canonicalize().ok();
+        let found = found.and_then(|found| Some((found.to_str()?.to_owned(), BlobDigest::of(text.as_bytes()))));
+        self.file(path, found.map(Some));
+    }
+
+    /// Notes that a file is not there.
+    pub(crate) fn absent(&self, path: &Path) {
+        self.file(path, Some(None));
+    }
+
+    fn file(&self, path: &Path, found: Option<Option<(String, BlobDigest)>>) {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        match (path.to_str(), found) {
+            (Some(path), Some(found)) => noted.files.push(KnownFile {
+                path: path.to_owned(),
+                found,
+            }),
+            _ => noted.incomplete = true,
+        }
+    }
+
+    /// Notes a component.
+    pub(crate) fn component(&self, path: &str, digest: BlobDigest) {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let component = (path.to_owned(), digest);
+        if !noted.components.contains(&component) {
+            noted.components.push(component);
+        }
+    }
+
+    /// All that was noted.
+    pub(crate) fn noted(&self) -> Noted {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
