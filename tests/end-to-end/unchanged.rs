@@ -232,3 +232,20 @@ fn a_step_that_lives_with_a_denial_is_looked_up_each_time() {
         assert!(!is_recognised(&run), "{}", run.text());
     }
 }
+
+// A warning about the pipeline file is given by every run, as long as it is not heeded.
+#[test]
+fn a_pipeline_with_a_warning_warns_each_time() {
+    let env = pipeline(
+        &["command"],
+        "secrets: { token: { env: TOKEN } }\nsteps:\n  read: { uses: ./command.wasm, args: [ \"print x\" ] }\n",
+    );
+    for _ in 0..4 {
+        let run = env.run(&["run"]).expect(0);
+        assert!(
+            run.stderr.contains("warning[") && !is_recognised(&run),
+            "{}",
+            run.text()
+        );
+    }
+}

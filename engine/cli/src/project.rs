@@ -66,6 +66,7 @@ impl Project {
         let color = context.settings.color;
         let failed = found.iter().any(|one| one.severity == Severity::Error);
         if !found.is_empty() {
+            context.reading.incomplete();
             output::note(&diagnostics::render(&found, &files, color));
         }
         match checked {

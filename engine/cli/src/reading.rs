@@ -19,7 +19,8 @@ pub(crate) struct Noted {
     pub(crate) files: Vec<KnownFile>,
     /// Components among the user's files: path below the pipeline's folder → digest.
     pub(crate) components: Vec<(String, BlobDigest)>,
-    /// Whether something was read that cannot be noted: a path that is not UTF-8.
+    /// Whether there is more to it than files: a path that cannot be noted because it is not UTF-8, or something that the user was told
+    /// of what was read, and is to be told each time.
     pub(crate) incomplete: bool,
 }
 
@@ -45,6 +46,11 @@ impl Reading {
             }),
             _ => noted.incomplete = true,
         }
+    }
+
+    /// Says that there is more to it than what is noted.
+    pub(crate) fn incomplete(&self) {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner).incomplete = true;
     }
 
     /// Notes a component.
