@@ -138,6 +138,9 @@ struct Track {
     /// Attempts that count against its `retry:`; those that met a lost blob do not.
     tried: u32,
     pending: Option<Pending>,
+    /// Whether it has waited for another step that did the same. It does so once: if there is no result to hit then, it
+    /// runs itself, so that steps which fail alike do not fail one after the other.
+    followed: bool,
     /// What it did so far, once an attempt of it began.
     history: Option<StepHistory>,
 }
@@ -152,6 +155,8 @@ struct Driver {
     ends: Vec<Option<StepEnd>>,
     tasks: JoinSet<TaskEnd>,
     attempts: HashMap<StepId, Attempt>,
+    /// Steps that were looked up in vain and have not ended, by their key: who is to do the same waits for them.
+    going: HashMap<ActionKey, StepId>,
     rewinds: HashMap<BlobDigest, Rewind>,
     /// Steps that run again because an output of theirs was lost, and the reason.
     forced: HashMap<StepId, String>,
@@ -186,6 +191,7 @@ impl Driver {
             tracks,
             tasks: JoinSet::new(),
             attempts: HashMap::new(),
+            going: HashMap::new(),
             rewinds: HashMap::new(),
             forced: HashMap::new(),
             epoch: 0,
@@ -237,7 +243,9 @@ impl Driver {
             }
             if let Some(step) = self.scheduler.next_ready() {
                 self.look(step).await;
-                while let Some(end) = self.tasks.try_join_next_with_id() {
+                while !self.tasks.is_empty()
+                    && let Some(end) = self.tasks.try_join_next_with_id()
+                {
                     self.take(end).await;
                 }
                 in_a_row += 1;

@@ -27,7 +27,7 @@ pub(crate) struct Ledger {
     scope: Scope,
     /// Whether any expression is left that could refer to a step.
     dynamic: bool,
-    filtered: HashMap<(Node, Vec<String>), Filtered>,
+    filtered: HashMap<Node, HashMap<Vec<String>, Filtered>>,
 }
 
 impl Ledger {
@@ -139,12 +139,13 @@ impl Ledger {
 
     /// The part of a node that matches globs; asked for once in a run.
     pub(crate) fn filter(&mut self, node: Node, globs: &[String], trees: &dyn Trees) -> Result<Filtered, ServiceError> {
-        let key = (node, globs.to_vec());
-        if let Some(known) = self.filtered.get(&key) {
+        let known = self.filtered.get(&node).and_then(|known| known.get(globs));
+        if let Some(known) = known {
             return Ok(known.clone());
         }
-        let filtered = trees.filter(&key.0, globs)?;
-        self.filtered.insert(key, filtered.clone());
+        let filtered = trees.filter(&node, globs)?;
+        let known = self.filtered.entry(node).or_default();
+        known.insert(globs.to_vec(), filtered.clone());
         Ok(filtered)
     }
 

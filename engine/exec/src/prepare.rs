@@ -2,11 +2,12 @@
 //! run and an explanation both come through here. Not here: what is done with the request.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 use airtight_model::component::{ComponentSummary, FunctionSignature, WitType};
 use airtight_model::plan::{EvaluationError, Evaluator, PlannedCall, PlannedMount, PlannedUses, Scope, Template};
-use airtight_model::step::Invocation;
+use airtight_model::step::{Invocation, Limits};
 use airtight_model::{Action, BlobDigest, Mount, Node, Outcome, OutputSpec, StepId, StepRequest, Value};
 use serde_json::Value as Json;
 
@@ -16,10 +17,17 @@ use crate::ports::{ComponentError, Components, ServiceError, Trees};
 /// A step that could be looked up and run.
 #[derive(Debug, Clone)]
 pub(crate) struct Prepared {
-    pub(crate) request: StepRequest,
     pub(crate) action: Action,
+    limits: Limits,
     /// The bytes of standard input, to be put into the store if it runs.
     pub(crate) stdin: Option<Vec<u8>>,
+}
+
+impl Prepared {
+    /// What a runner is asked. A step that hits never needs it.
+    pub(crate) fn request(&self) -> StepRequest {
+        self.action.request(self.limits)
+    }
 }
 
 /// Why a step cannot be looked up or run.
@@ -99,7 +107,9 @@ pub(crate) fn prepare(id: StepId, ledger: &mut Ledger, ports: Ports<'_>) -> Resu
     let mounts = mounts.collect::<Result<Vec<_>, _>>()?;
     let component = component(&step.uses, ledger, ports.components)?;
     let render = Render {
-        scope: ledger.scope(id),
+        ledger,
+        id,
+        scope: OnceCell::new(),
         evaluator: ports.evaluator,
     };
     let (invocation, stdin) = invocation(&step.call, &component, &render)?;
@@ -125,8 +135,11 @@ pub(crate) fn prepare(id: StepId, ledger: &mut Ledger, ports: Ports<'_>) -> Resu
         outputs: outputs.collect(),
         limits: step.limits,
     };
-    let action = Action::new(&request);
-    Ok(Prepared { request, action, stdin })
+    Ok(Prepared {
+        action: Action::taking(request),
+        limits: step.limits,
+        stdin,
+    })
 }
 
 fn resolve(mount: &PlannedMount, ledger: &mut Ledger, trees: &dyn Trees) -> Result<Mount, Refusal> {
@@ -349,7 +362,10 @@ fn function(
 
 /// Renders the templates of one step.
 struct Render<'a> {
-    scope: Scope,
+    ledger: &'a Ledger,
+    id: StepId,
+    /// What expressions see, made for the first of them: most steps have none left.
+    scope: OnceCell<Scope>,
     evaluator: &'a dyn Evaluator,
 }
 
@@ -357,7 +373,10 @@ impl Render<'_> {
     fn data<'t>(&self, template: &'t Template) -> Result<Cow<'t, Json>, Refusal> {
         match template {
             Template::Literal(data) => Ok(Cow::Borrowed(data)),
-            other => Ok(Cow::Owned(self.evaluator.render(other, &self.scope)?)),
+            other => {
+                let scope = self.scope.get_or_init(|| self.ledger.scope(self.id));
+                Ok(Cow::Owned(self.evaluator.render(other, scope)?))
+            }
         }
     }
 

@@ -13,6 +13,9 @@
 //! A *rewind* is the only way back: a step whose output was lost goes from Done to Ready, and what waits for it again
 //! to Waiting.
 //!
+//! A step that was looked up may *follow* another that does the same just now: it waits until that one's attempt has
+//! ended, however it did, and is then looked up again.
+//!
 //! A step that was skipped *because something failed* counts as failed for what comes after it: `deploy` after `test`
 //! does not run when `build` has failed and `test` was skipped for that, and a step that runs on failure does. A step
 //! that its own condition skipped, or that needs such a one, counts as satisfied for `after:`.
@@ -21,7 +24,7 @@ mod order;
 mod rules;
 mod state;
 
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 
 use airtight_model::{Outcome, StepId};
 
@@ -69,8 +72,10 @@ pub struct Scheduler {
     successors: Successors,
     groups: Vec<Group>,
     states: Vec<State>,
-    /// For a waiting step: how many of its predecessors are not done.
+    /// For a waiting step: how many of its predecessors, and of what it follows, are not done.
     unfinished: Vec<u32>,
+    /// Who waits for a step that does the same.
+    followers: HashMap<StepId, Vec<StepId>>,
     /// Whether a step that is done counts as failed for what comes after it.
     bad: Vec<bool>,
     /// The length of the longest path from a step to an end, by weight.
@@ -100,6 +105,7 @@ impl Scheduler {
             groups,
             states: vec![State::Waiting; count],
             unfinished,
+            followers: HashMap::new(),
             bad: vec![false; count],
             paths: Vec::new(),
             ready: BinaryHeap::new(),
@@ -172,6 +178,20 @@ impl Scheduler {
         self.set(step, State::Queued);
     }
 
+    /// A step that was looked up waits for one that does the same, and is ready again when the attempt of that one has
+    /// ended. `leader` must be on its way: as it follows nothing itself then, nobody ever waits in a circle.
+    pub fn follow(&mut self, step: StepId, leader: StepId) {
+        debug_assert!(self.on_its_way(leader), "step {} is not on its way", leader.0);
+        self.wait_again(step);
+        self.unfinished[step.index()] += 1;
+        self.followers.entry(leader).or_default().push(step);
+    }
+
+    /// Whether a step runs, or waits for a worker only.
+    pub fn on_its_way(&self, step: StepId) -> bool {
+        matches!(self.state(step), State::Queued | State::Running)
+    }
+
     /// The next step to start, longest path first, if a worker is free and its group has room.
     pub fn next_start(&mut self) -> Option<StepId> {
         while self.running < self.policy.jobs.max(1) {
@@ -196,6 +216,11 @@ impl Scheduler {
     /// A step's attempt has ended and another will be made after a wait, in which others may run.
     pub fn rest(&mut self, step: StepId) {
         self.set(step, State::Resting);
+        // Who follows it has waited for an attempt, not for a second one.
+        let followers = self.followers.remove(&step).unwrap_or_default();
+        let mut free = Vec::new();
+        count_down(&followers, &self.states, &mut self.unfinished, &mut free);
+        self.settle(free);
     }
 
     /// The wait of a step is over. Nothing happens if it ended meanwhile.
@@ -225,17 +250,13 @@ impl Scheduler {
         self.settle(agenda);
     }
 
-    /// Takes one from the count of what each waiting successor waits for, and returns those that wait for nothing more.
+    /// A step has ended: returns the steps that wait for nothing more.
     fn release(&mut self, step: StepId) -> Vec<StepId> {
         let mut free = Vec::new();
-        for &next in self.successors.of_step(step) {
-            if self.states[next.index()] == State::Waiting {
-                self.unfinished[next.index()] -= 1;
-                if self.unfinished[next.index()] == 0 {
-                    free.push(next);
-                }
-            }
-        }
+        let waiting = self.successors.of_step(step);
+        count_down(waiting, &self.states, &mut self.unfinished, &mut free);
+        let followers = self.followers.remove(&step).unwrap_or_default();
+        count_down(&followers, &self.states, &mut self.unfinished, &mut free);
         free
     }
 
@@ -439,6 +460,18 @@ impl Scheduler {
             let group = &mut self.groups[group as usize];
             group.running -= 1;
             self.queued.append(&mut group.parked);
+        }
+    }
+}
+
+/// Takes one from the count of what each of these steps waits for, and adds those to `free` that wait for nothing more.
+fn count_down(steps: &[StepId], states: &[State], unfinished: &mut [u32], free: &mut Vec<StepId>) {
+    for &next in steps {
+        if states[next.index()] == State::Waiting {
+            unfinished[next.index()] -= 1;
+            if unfinished[next.index()] == 0 {
+                free.push(next);
+            }
         }
     }
 }

@@ -204,7 +204,7 @@ impl Again {
         {
             return SameOrNot::Skipped(format!("its standard input cannot be kept: {error}"));
         }
-        let request = &self.prepared.request;
+        let request = &self.prepared.request();
         let report = attempt(&*self.second, request, &self.cancel, None).await;
         if self.cancel.is_cancelled() {
             return SameOrNot::Skipped("the verification was cancelled".to_owned());
@@ -219,7 +219,7 @@ impl Again {
     /// Runs the step once more in both ways, listening.
     async fn first_call(&self) -> Option<CallDifference> {
         let first = self.services.runner.get().ok()?;
-        let request = &self.prepared.request;
+        let request = &self.prepared.request();
         let (one, two) = (Arc::new(Calls::default()), Arc::new(Calls::default()));
         attempt(&*first, request, &self.cancel, Some(one.clone())).await;
         attempt(&*self.second, request, &self.cancel, Some(two.clone())).await;

@@ -66,6 +66,23 @@ impl Encoder {
         Self::default()
     }
 
+    /// Starts with nothing, and room for so many bytes.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
+    /// Starts anew in the same room.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// What was written so far.
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Starts a stored document: four bytes of magic and a version.
     pub fn document(magic: [u8; 4], version: u8) -> Self {
         let mut out = Self::new();

@@ -255,16 +255,10 @@ fn encodings_and_keys_are_those_of_the_golden_vectors() {
     line("read-set", hex(&reads().to_document()));
     line("action.command", hex(&command.to_document()));
     line("action.command.static-key", command.static_key().to_string());
-    line(
-        "action.command.key",
-        command.full_key(&command.static_key()).to_string(),
-    );
+    line("action.command.key", command.full_key().to_string());
     line("action.function", hex(&function.to_document()));
     line("action.function.static-key", function.static_key().to_string());
-    line(
-        "action.function.key",
-        function.full_key(&function.static_key()).to_string(),
-    );
+    line("action.function.key", function.full_key().to_string());
     line("action.granted", hex(&granted.to_document()));
     line("action.granted.static-key", granted.static_key().to_string());
     line("action-result", hex(&result().to_document()));
@@ -398,7 +392,7 @@ fn every_observable_field_changes_the_key() {
         base.static_key(),
         "what is mounted is in the full key only"
     );
-    assert_ne!(other.full_key(&other.static_key()), base.full_key(&base.static_key()));
+    assert_ne!(other.full_key(), base.full_key());
     let mut limits = request();
     limits.limits = Limits {
         memory: 1,

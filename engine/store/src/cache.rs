@@ -180,7 +180,7 @@ impl Store {
     /// The store cannot be read, or a mounted tree is lost ([`StoreError::lost_blob`]).
     pub fn lookup(&self, action: &Action, identity: &str) -> Result<Lookup, StoreError> {
         let static_key = action.static_key();
-        self.lookup_keys(action, identity, &static_key, &action.full_key(&static_key), true)
+        self.lookup_keys(action, identity, &static_key, &action.full_key(), true)
     }
 
     fn lookup_keys(
@@ -294,7 +294,7 @@ impl Store {
         identity: &str,
     ) -> Result<PublishOutcome, StoreError> {
         let static_key = action.static_key();
-        let key = action.full_key(&static_key);
+        let key = action.full_key();
         self.remember(identity, action)?;
         let known = match self.find_entry(&key, false)? {
             Found::Whole(known) if known.outputs == result.outputs && known.result == result.result => true,
@@ -322,7 +322,7 @@ impl Store {
     pub fn forget_results(&self, action: &Action) -> Result<(), StoreError> {
         let static_key = action.static_key();
         let candidates = self.candidates(&static_key)?.into_iter().map(|known| known.key);
-        let keys: Vec<ActionKey> = candidates.chain([action.full_key(&static_key)]).collect();
+        let keys: Vec<ActionKey> = candidates.chain([action.full_key()]).collect();
         self.inner.new_generation()?;
         for key in keys {
             self.inner.remove_record(Kind::Entry, key.as_bytes())?;
@@ -349,7 +349,7 @@ impl Store {
     /// As [`Store::lookup`].
     pub fn explain(&self, action: &Action, identity: &str) -> Result<Explained, StoreError> {
         let static_key = action.static_key();
-        let key = action.full_key(&static_key);
+        let key = action.full_key();
         let lookup = self.lookup_keys(action, identity, &static_key, &key, false)?;
         let inputs = action.explain();
         let since_last = self

@@ -130,7 +130,9 @@ impl Store {
     /// # Errors
     /// As [`Store::put_blob`].
     pub fn record_run(&self, run: &str, outputs: &[(String, Node)]) -> Result<(), StoreError> {
-        let bytes = outputs.to_vec().to_bytes();
+        let mut bytes = Encoder::new();
+        bytes.seq(outputs.iter());
+        let bytes = bytes.finish();
         let recorded = if bytes.len() <= OUTPUTS_IN_RECORD {
             Recorded::Here(outputs.to_vec())
         } else {

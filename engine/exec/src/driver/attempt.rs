@@ -101,7 +101,7 @@ impl Job {
             Class::Pure => true,
             // What nothing pins may be another one tomorrow, whatever the plan thought of a component that did not exist.
             Class::FixedOutput => {
-                report.result.is_none() && self.prepared.request.outputs.iter().all(|output| output.pin.is_some())
+                report.result.is_none() && self.prepared.action.outputs().iter().all(|output| output.pin.is_some())
             }
             Class::Effectful => false,
         }
@@ -109,7 +109,7 @@ impl Job {
 
     /// An attempt that made something else than what is pinned has failed, whatever it says, and made nothing.
     fn hold_to_pins(&self, report: &mut StepReport) {
-        let wrong = match pins::check(&self.prepared.request.outputs, &report.outputs, &*self.services.trees) {
+        let wrong = match pins::check(self.prepared.action.outputs(), &report.outputs, &*self.services.trees) {
             Ok(None) => return,
             Ok(Some(wrong)) => (
                 Outcome::Failed,
@@ -142,7 +142,7 @@ impl Job {
             let put = self.services.trees.put(stdin);
             put.map_err(|error| failed(error.to_string(), error.help().map(str::to_owned)))?;
         }
-        Ok((runner, self.prepared.request.clone()))
+        Ok((runner, self.prepared.request()))
     }
 }
 

@@ -115,7 +115,11 @@ impl Driver {
     /// Records and tells the end of a step.
     fn record(&mut self, step: StepId, end: StepEnd) {
         self.ledger.set_step(step, end.outcome, end.result.clone());
-        self.tracks[step.index()].pending = None;
+        if let Some(pending) = self.tracks[step.index()].pending.take()
+            && self.going.get(&pending.key) == Some(&step)
+        {
+            self.going.remove(&pending.key);
+        }
         self.emit(&Event::StepFinished(Box::new(finished(&end))));
         self.ends[step.index()] = Some(end);
     }

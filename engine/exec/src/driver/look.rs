@@ -13,10 +13,6 @@ use crate::pins;
 use crate::prepare::{Prepared, Refusal, prepare};
 use crate::sink::replay;
 
-fn key_of(prepared: &Prepared) -> ActionKey {
-    prepared.action.full_key(&prepared.action.static_key())
-}
-
 /// What is to become of a step that was looked up.
 enum Answer {
     Hit(CacheOutcome, Arc<ActionResult>),
@@ -26,6 +22,13 @@ enum Answer {
 impl Driver {
     /// Looks one step up, and ends it if it need not run.
     pub(super) async fn look(&mut self, step: StepId) {
+        if let Err(refusal) = self.look_up(step) {
+            self.refuse(step, *refusal).await;
+        }
+    }
+
+    /// As [`Driver::look`], and gives back why a step can neither hit nor run.
+    fn look_up(&mut self, step: StepId) -> Result<(), Box<Refusal>> {
         self.tracks[step.index()]
             .begun
             .get_or_insert_with(|| self.services.clock.now());
@@ -37,22 +40,20 @@ impl Driver {
                     None | Some("false") => "its condition is false".to_owned(),
                     Some(text) => format!("its condition `{text}` is false"),
                 };
-                return self.end_without_result(step, Outcome::Skipped, Some(cause), None);
+                self.end_without_result(step, Outcome::Skipped, Some(cause), None);
+                return Ok(());
             }
             Err(cause) => {
-                let refusal = Refusal::user(format!("its condition has no value: {cause}"), "change `if:`");
-                return self.refuse(step, refusal).await;
+                let cause = format!("its condition has no value: {cause}");
+                return Err(Box::new(Refusal::user(cause, "change `if:`")));
             }
         }
-        let prepared = match prepare(step, &mut self.ledger, self.services.ports()) {
-            Ok(prepared) => prepared,
-            Err(refusal) => return self.refuse(step, refusal).await,
-        };
-        match self.ask(step, &prepared) {
-            Ok(Answer::Hit(cache, result)) => self.hit(step, cache, result, prepared),
-            Ok(Answer::Run(cache, reason)) => self.queue(step, prepared, cache, reason),
-            Err(refusal) => self.refuse(step, refusal).await,
+        let prepared = prepare(step, &mut self.ledger, self.services.ports()).map_err(Box::new)?;
+        match self.ask(step, &prepared).map_err(Box::new)? {
+            Answer::Hit(cache, result) => self.hit(step, cache, result, prepared),
+            Answer::Run(cache, reason) => self.queue(step, prepared, cache, reason),
         }
+        Ok(())
     }
 
     fn ask(&self, step: StepId, prepared: &Prepared) -> Result<Answer, Refusal> {
@@ -79,7 +80,7 @@ impl Driver {
             Lookup::Miss(reason) => return Ok(Answer::Run(CacheOutcome::Miss, reason.to_string())),
         };
         // A pin is in the key, so only a store that was tampered with, or an archive that lied, can be wrong here.
-        if pins::check(&prepared.request.outputs, &result.outputs, &*self.services.trees)?.is_some() {
+        if pins::check(prepared.action.outputs(), &result.outputs, &*self.services.trees)?.is_some() {
             // Only what is forgotten is replaced by what the step makes now. Where that fails it runs again next time, too.
             let forgotten = self.services.cache.forget(&prepared.action);
             let reason = match forgotten {
@@ -104,11 +105,20 @@ impl Driver {
                 format!("what it wrote is lost: {error}"),
             );
         }
-        self.end_with_hit(step, cache, key_of(&prepared), result);
+        self.end_with_hit(step, cache, prepared.action.full_key(), result);
     }
 
     pub(super) fn queue(&mut self, step: StepId, prepared: Prepared, cache: CacheOutcome, reason: String) {
-        let key = key_of(&prepared);
+        let key = prepared.action.full_key();
+        if cache == CacheOutcome::Miss {
+            if let Some(leader) = self.same(step, key) {
+                let track = &mut self.tracks[step.index()];
+                // Its look-up is the one that comes, and that is what its duration tells.
+                (track.followed, track.begun) = (true, None);
+                return self.scheduler.follow(step, leader);
+            }
+            self.going.insert(key, step);
+        }
         self.tracks[step.index()].pending = Some(Pending {
             prepared,
             key,
@@ -119,6 +129,14 @@ impl Driver {
             self.weigh();
         }
         self.scheduler.enqueue(step);
+    }
+
+    /// Another step that does the same just now, if this one is to wait for it. Nothing is taken from that one: when it has
+    /// ended, this one is looked up like any, and finds its result only under the key that is its own too.
+    fn same(&self, step: StepId, key: ActionKey) -> Option<StepId> {
+        let leader = self.going.get(&key).copied()?;
+        let waits = leader != step && !self.tracks[step.index()].followed && self.scheduler.on_its_way(leader);
+        waits.then_some(leader)
     }
 
     /// Asks how long steps took last. Only when the first has to run: a run of hits has no use for it.

@@ -30,7 +30,7 @@ impl State {
             (Running, Resting) | (Resting, Queued) => true,
             // Everything can end: by a rule, by a hit, by its attempt, by being cancelled.
             (Waiting | Ready | Looking | Queued | Running | Resting, Done(_)) => true,
-            // The rewind: what was lost is made again, and who needs it waits again.
+            // The rewind: what was lost is made again, and who needs it waits again. Who follows another waits again too.
             (Done(_), Ready) | (Ready | Looking | Queued | Running, Waiting) => true,
             _ => false,
         }

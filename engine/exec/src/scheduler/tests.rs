@@ -115,6 +115,51 @@ fn equal_steps_go_in_the_order_of_the_file() {
     assert_eq!(start(&mut s), [0, 1, 2, 3, 4]);
 }
 
+// A step that follows another is looked up again when that one's attempt has ended, whichever way it did.
+#[test]
+fn a_follower_is_looked_up_again_when_the_attempt_that_it_waits_for_has_ended() {
+    let end: [fn(&mut Scheduler); 3] = [
+        |s| s.finish(id(0), Succeeded),
+        |s| s.finish(id(0), Failed),
+        |s| s.rest(id(0)),
+    ];
+    for end in end {
+        let mut s = Scheduler::new(vec![needs(&[]), needs(&[]), needs(&[1])], KEEP);
+        let (first, second) = (s.next_ready().unwrap(), s.next_ready().unwrap());
+        let (leader, follower) = if first == id(0) {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        s.enqueue(leader);
+        s.follow(follower, leader);
+        assert_eq!(start(&mut s), [0]);
+        assert_eq!(s.state(id(1)), State::Waiting);
+        end(&mut s);
+        assert_eq!(s.next_ready(), Some(id(1)));
+        assert_eq!(s.state(id(2)), State::Waiting);
+    }
+}
+
+// A follower whose own input is lost meanwhile waits for both: who makes that again, and whom it follows.
+#[test]
+fn a_follower_whose_input_is_lost_waits_for_both() {
+    let mut s = Scheduler::new(vec![needs(&[]), needs(&[]), needs(&[0])], KEEP);
+    let first = s.next_ready().unwrap();
+    s.finish(first, Succeeded);
+    assert_eq!(first, id(0), "the longest path");
+    assert_eq!((s.next_ready(), s.next_ready()), (Some(id(1)), Some(id(2))));
+    s.enqueue(id(1));
+    s.follow(id(2), id(1));
+    assert_eq!(start(&mut s), [1]);
+    s.rewind(None, id(0));
+    assert_eq!(start(&mut s), [0]);
+    s.finish(id(1), Succeeded);
+    assert_eq!(start(&mut s), [] as [u32; 0]);
+    s.finish(id(0), Succeeded);
+    assert_eq!(start(&mut s), [2]);
+}
+
 // Look-ups have no bound; attempts have the number of workers, and a resting step gives its worker back.
 #[test]
 fn no_more_steps_run_than_there_are_workers() {

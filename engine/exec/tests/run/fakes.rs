@@ -242,7 +242,7 @@ impl MemoryCache {
 
     fn find(&self, action: &Action) -> Lookup {
         let static_key = action.static_key();
-        if let Some(result) = self.results.lock().unwrap().get(&action.full_key(&static_key)) {
+        if let Some(result) = self.results.lock().unwrap().get(&action.full_key()) {
             let blind = self.blind.load(Ordering::SeqCst);
             let lost = result
                 .outputs
@@ -271,7 +271,7 @@ impl Cache for MemoryCache {
 
     fn explain(&self, action: &Action, _: &str) -> Result<Explained, ServiceError> {
         let static_key = action.static_key();
-        let (key, inputs) = (action.full_key(&static_key), action.explain());
+        let (key, inputs) = (action.full_key(), action.explain());
         Ok(Explained {
             static_key,
             key,
@@ -283,7 +283,7 @@ impl Cache for MemoryCache {
 
     fn publish(&self, done: &StepRecord<'_>, _: &ReadSet) -> Result<PublishOutcome, ServiceError> {
         let static_key = done.action.static_key();
-        let key = done.action.full_key(&static_key);
+        let key = done.action.full_key();
         let known = self.results.lock().unwrap().get(&key).cloned();
         if let Some(known) = known.filter(|known| known.outputs != done.result.outputs) {
             return Ok(PublishOutcome::Different(Box::new(known)));
@@ -298,7 +298,7 @@ impl Cache for MemoryCache {
 
     fn forget(&self, action: &Action) -> Result<(), ServiceError> {
         let static_key = action.static_key();
-        self.results.lock().unwrap().remove(&action.full_key(&static_key));
+        self.results.lock().unwrap().remove(&action.full_key());
         self.by_static_key.lock().unwrap().remove(&static_key);
         Ok(())
     }

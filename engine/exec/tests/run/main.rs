@@ -15,6 +15,7 @@ mod on_a_store;
 mod order;
 mod pins;
 mod rewind;
+mod same;
 mod sources;
 mod speed;
 mod verify;

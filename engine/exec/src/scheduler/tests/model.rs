@@ -19,6 +19,8 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 struct Graph {
     rules: Vec<StepRules>,
     outcomes: Vec<Outcome>,
+    /// Steps of the same number do the same.
+    same: Vec<u8>,
 }
 
 fn graph() -> impl Strategy<Value = Graph> {
@@ -30,13 +32,15 @@ fn graph() -> impl Strategy<Value = Graph> {
         proptest::option::of(0u32..2),
         proptest::bool::weighted(0.3),
         outcome(),
+        0u8..6,
     );
     proptest::collection::vec(step, 1..14).prop_map(|steps| {
         let mut graph = Graph {
             rules: Vec::new(),
             outcomes: Vec::new(),
+            same: Vec::new(),
         };
-        for (i, (edges, when, allow_failure, group, fail_fast, outcome)) in steps.into_iter().enumerate() {
+        for (i, (edges, when, allow_failure, group, fail_fast, outcome, same)) in steps.into_iter().enumerate() {
             let edges: Vec<(StepId, bool)> = if i == 0 {
                 Vec::new()
             } else {
@@ -61,6 +65,7 @@ fn graph() -> impl Strategy<Value = Graph> {
                 fail_fast,
             });
             graph.outcomes.push(outcome);
+            graph.same.push(same);
         }
         graph
     })
@@ -97,9 +102,20 @@ fn simulate(graph: &Graph, policy: Policy, picks: &[u8], mut each: impl FnMut(&m
     let mut s = Scheduler::new(graph.rules.clone(), policy);
     let (mut running, mut stopped): (Vec<StepId>, bool) = (Vec::new(), false);
     let mut picks = picks.iter().cycle();
+    // As the driver does it: a step that is looked up follows one that does the same, once.
+    let mut followed = vec![false; graph.rules.len()];
     for turn in 0.. {
         while let Some(step) = s.next_ready() {
-            s.enqueue(step);
+            let does_so =
+                |other: &StepId| graph.same[other.index()] == graph.same[step.index()] && s.on_its_way(*other);
+            let leader = s.ids().find(does_so).filter(|_| !followed[step.index()]);
+            match leader {
+                Some(leader) => {
+                    followed[step.index()] = true;
+                    s.follow(step, leader);
+                }
+                None => s.enqueue(step),
+            }
         }
         while let Some(step) = s.next_start() {
             let rules = &graph.rules[step.index()];
