@@ -177,7 +177,8 @@ pub(crate) struct Step {
     pub(crate) stage: Option<Name>,
     pub(crate) allow_failure: bool,
     pub(crate) retry: Option<Retry>,
-    pub(crate) matrix: Option<Matrix>,
+    /// In a box: few steps have one, and it is a fifth of a step.
+    pub(crate) matrix: Option<Box<Matrix>>,
 }
 
 /// `if:`

@@ -26,8 +26,8 @@ pub(crate) use reference::{Reference, cell_problem, parse_output, parse_step};
 use crate::ast::{Axis, Condition, Input, Step};
 use crate::codes;
 use crate::load::{Included, Parsed, SourceFile};
-use crate::matrix::{self, Cell, Selector};
-use crate::template::{Expression, Template};
+use crate::matrix::{self, Cells, Selector};
+use crate::template::Expression;
 
 /// A pipeline without errors: everything that does not need the values of inputs is known.
 #[derive(Debug, Clone)]
@@ -58,7 +58,7 @@ pub(crate) struct CheckedStep {
     pub(crate) call: Call,
     pub(crate) grants: Grants,
     /// The cells; none while inputs decide them. A step without a matrix has none of either.
-    pub(crate) cells: Option<Vec<Cell>>,
+    pub(crate) cells: Option<Arc<Cells>>,
     /// What the mounts show, in the order of `decl.mounts`.
     pub(crate) mounts: Vec<Shown>,
     pub(crate) after: Vec<(usize, Selector, Span)>,
@@ -247,9 +247,10 @@ impl<'a> Check<'a> {
                 }
             }
             if matrix.faulty {
-                step.cells = Some(Vec::new());
+                step.cells = Some(Arc::default());
             } else if axes.len() == matrix.axes.len() {
-                step.cells = Some(matrix::expand(matrix, &axes, &mut self.found.borrow_mut()));
+                let cells = matrix::expand(matrix, &axes, &mut self.found.borrow_mut());
+                step.cells = Some(Arc::new(Cells::new(cells)));
             }
         }
         self.steps = steps;
@@ -302,8 +303,8 @@ impl<'a> Check<'a> {
             .map(|(_, template)| template);
         let args = decl.args.iter().flat_map(|args| &args.value);
         let env = decl.env.iter().map(|(_, template)| template);
-        let templates: Vec<&Template> = with.chain(args).chain(env).chain(&decl.stdin).collect();
-        templates.iter().for_each(|template| template.expressions(&mut each));
+        let templates = with.chain(args).chain(env).chain(&decl.stdin);
+        templates.for_each(|template| template.expressions(&mut each));
         if let Some(Condition::Expression(expression)) = &decl.condition {
             each(expression);
             self.unreachable_condition(step, expression);
@@ -311,8 +312,8 @@ impl<'a> Check<'a> {
         if let Some(cwd) = &decl.cwd {
             let early = expression::Place::inputs_and_matrix(step);
             cwd.expressions(&mut |expression| drop(self.expression(expression, &early)));
-            if let Some(serde_json::Value::String(path)) = cwd.literal() {
-                self.guest_path(&path, cwd.span);
+            if let Some(path) = cwd.literal_text() {
+                self.guest_path(path, cwd.span);
             }
         }
     }

@@ -47,7 +47,7 @@ impl Lower<'_> {
             );
         }
         for Entry { key, value } in entries {
-            if self.fragment && keys::NOT_IN_FRAGMENT.contains(&key.text.as_str()) {
+            if self.fragment && keys::NOT_IN_FRAGMENT.contains(&&*key.text) {
                 let message = format!(
                     "`{}:` belongs into the pipeline file, not into one that it includes",
                     key.text
@@ -57,7 +57,7 @@ impl Lower<'_> {
                     .push(Diagnostic::error(codes::NOT_IN_FRAGMENT, key.span, message).help(help));
                 continue;
             }
-            match key.text.as_str() {
+            match &*key.text {
                 "airtight" => self.version(value),
                 "name" => file.name = self.string(value, "name"),
                 "inputs" => file.inputs = self.named(value, "inputs", Self::input),
@@ -73,7 +73,7 @@ impl Lower<'_> {
         if !self.fragment
             && !entries
                 .iter()
-                .any(|entry| matches!(entry.key.text.as_str(), "steps" | "include"))
+                .any(|entry| matches!(&*entry.key.text, "steps" | "include"))
         {
             self.missing(start, "the pipeline has no steps", "steps:");
         }
@@ -93,8 +93,9 @@ impl Lower<'_> {
         let entries = self.map(node, what).unwrap_or_default();
         let mut all = Vec::with_capacity(entries.len());
         for Entry { key, value } in entries {
-            self.check_name(key);
-            all.extend(read(self, key, value));
+            let name = key.name();
+            self.check_name(&name);
+            all.extend(read(self, &name, value));
         }
         all
     }
@@ -108,7 +109,7 @@ impl Lower<'_> {
             required: None,
         };
         for Entry { key, value } in self.map(node, "an input").unwrap_or_default() {
-            match key.text.as_str() {
+            match &*key.text {
                 "type" => {
                     if let Some(ty) = self.word(value, "type", &InputType::WORDS) {
                         input.ty = ty;
@@ -158,7 +159,7 @@ impl Lower<'_> {
             return Some(source);
         }
         for Entry { key, value } in self.map(node, "a source").unwrap_or_default() {
-            match key.text.as_str() {
+            match &*key.text {
                 "path" => source.path = self.string(value, "path"),
                 "exclude" => source.exclude = self.names(value, "exclude"),
                 "gitignore" => source.gitignore = self.boolean(value, "gitignore").unwrap_or(true),
@@ -192,11 +193,11 @@ impl Lower<'_> {
         let (mut file, mut inputs) = (None, Vec::new());
         let entries = self.map(node, "an include")?;
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "file" => file = self.string(value, "file"),
                 "inputs" => {
                     for Entry { key, value } in self.map(value, "inputs").unwrap_or_default() {
-                        inputs.push((key.clone(), Template::read(value, self.text, self.found)));
+                        inputs.push((key.name(), Template::read(value, self.text, self.found)));
                     }
                 }
                 _ => self.unknown_key(key, keys::INCLUDE, "an include"),
@@ -212,7 +213,7 @@ impl Lower<'_> {
         let entries = self.map(node, "export").unwrap_or_default();
         let read = |entry: &Entry| {
             Some(Export {
-                to: entry.key.clone(),
+                to: entry.key.name(),
                 from: self.string(&entry.value, "an export")?,
             })
         };

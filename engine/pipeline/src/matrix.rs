@@ -1,22 +1,21 @@
-//! Matrices: the cells of a step, in order. Not here: what a cell's steps refer to.
+//! Matrices: the cells of a step and how a reference finds one. Not here: how cells are made (`matrix::expand`), and what
+//! a cell's steps refer to.
+
+mod expand;
 
 use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock, OnceLock};
 
-use airtight_model::{Diagnostic, Span};
 use serde_json::{Map, Value as Json};
 
-use crate::ast::{At, Matrix};
-use crate::codes;
-use crate::nearest::nearest;
-use crate::node::Name;
+pub(crate) use expand::expand;
 
-/// The most cells of one step.
-pub const MAX_CELLS: usize = 1_000;
-/// The longest value of an axis, as a text.
-const MAX_VALUE: usize = 64;
+/// The most cells of one step. Axes multiply, so this is what a slip of the pen runs into; ten such steps fill a plan.
+pub const MAX_CELLS: usize = 10_000;
 
 /// A cell.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Cell {
     /// `os=linux,arch=x86`: the axes in the order of the file.
     pub(crate) label: String,
@@ -26,196 +25,97 @@ pub(crate) struct Cell {
     axes: Vec<(String, String)>,
 }
 
-impl Cell {
-    /// What a step without a matrix has.
-    pub(crate) fn none() -> Self {
+/// The cells of a step, in order. Their labels differ.
+#[derive(Debug, Default)]
+pub(crate) struct Cells {
+    list: Vec<Cell>,
+    /// Positions by label, made when one is first looked for.
+    at: OnceLock<HashMap<String, usize>>,
+}
+
+impl Deref for Cells {
+    type Target = [Cell];
+
+    fn deref(&self) -> &[Cell] {
+        &self.list
+    }
+}
+
+impl Cells {
+    pub(crate) fn new(list: Vec<Cell>) -> Self {
         Self {
-            label: String::new(),
-            values: Map::new(),
-            axes: Vec::new(),
+            list,
+            at: OnceLock::new(),
         }
     }
-}
 
-/// Makes the cells of a matrix whose axes have these values.
-pub(crate) fn expand(matrix: &Matrix, axes: &[(&Name, Vec<At<Json>>)], found: &mut Vec<Diagnostic>) -> Vec<Cell> {
-    let before = found.len();
-    for (name, values) in axes {
-        check_axis(name, values, found);
+    /// What a step without a matrix has: one cell without a name.
+    pub(crate) fn none() -> Arc<Self> {
+        static NONE: LazyLock<Arc<Cells>> = LazyLock::new(|| {
+            Arc::new(Cells::new(vec![Cell {
+                label: String::new(),
+                values: Map::new(),
+                axes: Vec::new(),
+            }]))
+        });
+        Arc::clone(&NONE)
     }
-    let count = axes
-        .iter()
-        .try_fold(1usize, |count, (_, values)| count.checked_mul(values.len()));
-    if count.is_none_or(|count| count > MAX_CELLS) {
-        let message = format!("a matrix has at most {MAX_CELLS} cells");
-        found
-            .push(Diagnostic::error(codes::MATRIX_SIZE, matrix.span, message).help("remove values, or split the step"));
-    }
-    check_extras(matrix, axes, found);
-    if found.len() > before {
-        return Vec::new();
-    }
-    let mut rows: Vec<Map<String, Json>> = if axes.is_empty() { Vec::new() } else { vec![Map::new()] };
-    for (name, values) in axes {
-        let with = |row: &Map<String, Json>, value: &At<Json>| {
-            let mut row = row.clone();
-            row.insert(name.text.clone(), value.value.clone());
-            row
+
+    fn labelled(&self, label: &str) -> Option<usize> {
+        let make = || {
+            let labels = self.list.iter().enumerate();
+            labels.map(|(at, cell)| (cell.label.clone(), at)).collect()
         };
-        rows = rows
-            .iter()
-            .flat_map(|row| values.iter().map(move |value| with(row, value)))
+        self.at.get_or_init(make).get(label).copied()
+    }
+
+    /// Finds the cell that a text such as `os=linux,arch=x86` means: axes in any order, those that do not matter left
+    /// out.
+    ///
+    /// # Errors
+    /// The positions of the cells that could be meant: none fits, or several do.
+    pub(crate) fn find(&self, text: &str) -> Result<usize, Vec<usize>> {
+        if let Some(exact) = self.labelled(text) {
+            return Ok(exact);
+        }
+        let wanted: Option<Vec<(&str, &str)>> = text.split(',').map(|pair| pair.trim().split_once('=')).collect();
+        let Some(wanted) = wanted else {
+            return Err(Vec::new());
+        };
+        let wanted: Vec<(&str, &str)> = wanted.iter().map(|(name, value)| (name.trim(), value.trim())).collect();
+        // All axes in another order are a label too. Thousands of references to thousands of cells come this way.
+        if let Some(label) = self.in_order(&wanted) {
+            return self.labelled(&label).ok_or(Vec::new());
+        }
+        let has = |cell: &Cell, (name, value): &(&str, &str)| cell.axes.iter().any(|(n, v)| n == name && v == value);
+        let fits: Vec<usize> = (0..self.list.len())
+            .filter(|i| wanted.iter().all(|pair| has(&self.list[*i], pair)))
             .collect();
-    }
-    rows.retain(|row| !matrix.exclude.iter().any(|entry| matches(row, &entry.value, axes)));
-    include(matrix, axes, &mut rows, found);
-    if rows.is_empty() && found.len() == before {
-        let found_now = Diagnostic::error(codes::MATRIX_SIZE, matrix.span, "the matrix has no cell");
-        found.push(found_now.help("add an axis with values, or remove `matrix:`"));
-    }
-    rows.into_iter().map(|values| cell(values, axes)).collect()
-}
-
-fn cell(values: Map<String, Json>, axes: &[(&Name, Vec<At<Json>>)]) -> Cell {
-    let texts = axes
-        .iter()
-        .filter_map(|(name, _)| Some((name.text.clone(), text_of(values.get(&name.text)?))));
-    let texts: Vec<(String, String)> = texts.collect();
-    let label = texts
-        .iter()
-        .map(|(name, text)| format!("{name}={text}"))
-        .collect::<Vec<_>>()
-        .join(",");
-    Cell {
-        label,
-        values,
-        axes: texts,
-    }
-}
-
-/// A scalar as it stands in a label.
-fn text_of(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn check_axis(name: &Name, values: &[At<Json>], found: &mut Vec<Diagnostic>) {
-    if values.is_empty() {
-        let message = format!("the axis `{}` has no value", name.text);
-        found.push(Diagnostic::error(codes::MATRIX_SIZE, name.span, message).help("give it a value, or remove it"));
-    }
-    let mut seen: HashMap<String, Span> = HashMap::new();
-    for value in values {
-        let text = text_of(&value.value);
-        let scalar = matches!(value.value, Json::String(_) | Json::Number(_) | Json::Bool(_));
-        let plain = !text.is_empty()
-            && text.len() <= MAX_VALUE
-            && !text.contains(['[', ']', ',', '=', '/', '*'])
-            && !text.contains("${")
-            && !text.chars().any(char::is_control);
-        if !scalar || !plain {
-            let message = format!("a value of the axis `{}` cannot name a cell", name.text);
-            let help = format!(
-                "write a text of 1 to {MAX_VALUE} bytes without `[`, `]`, `,`, `=`, `/` and `*`, a number or a boolean"
-            );
-            found.push(Diagnostic::error(codes::MATRIX_INVALID, value.span, message).help(help));
-        } else if let Some(first) = seen.insert(text.clone(), value.span) {
-            let message = format!("the axis `{}` has the value `{text}` twice", name.text);
-            let twice = Diagnostic::error(codes::MATRIX_DUPLICATE, value.span, message).label(first, "first here");
-            found.push(twice.help("remove one of them"));
-        }
-    }
-}
-
-/// Checks the names and values that `include:` and `exclude:` give for axes.
-fn check_extras(matrix: &Matrix, axes: &[(&Name, Vec<At<Json>>)], found: &mut Vec<Diagnostic>) {
-    for entry in &matrix.exclude {
-        for (key, value) in &entry.value {
-            let Some((name, values)) = axes.iter().find(|(name, _)| name.text == key.text) else {
-                let names = axes.iter().map(|(name, _)| name.text.as_str());
-                let help = match nearest(&key.text, names.clone()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the axes are {}", crate::nearest::quoted(names)),
-                };
-                let message = format!("there is no axis `{}` to exclude by", key.text);
-                found.push(Diagnostic::error(codes::MATRIX_INVALID, key.span, message).help(help));
-                continue;
-            };
-            if !values.iter().any(|known| known.value == *value) {
-                let message = format!("the axis `{}` has no value `{}` to exclude", name.text, text_of(value));
-                let texts: Vec<String> = values.iter().map(|known| text_of(&known.value)).collect();
-                let help = format!(
-                    "its values are {}",
-                    crate::nearest::quoted(texts.iter().map(String::as_str))
-                );
-                found.push(Diagnostic::error(codes::MATRIX_INVALID, key.span, message).help(help));
-            }
-        }
-    }
-    for entry in &matrix.include {
-        for (name, _) in axes {
-            if let Some((key, value)) = entry.value.iter().find(|(key, _)| key.text == name.text) {
-                check_axis(
-                    name,
-                    &[At {
-                        value: value.clone(),
-                        span: key.span,
-                    }],
-                    found,
-                );
-            }
-        }
-    }
-}
-
-fn matches(row: &Map<String, Json>, entry: &[(Name, Json)], axes: &[(&Name, Vec<At<Json>>)]) -> bool {
-    let is_axis = |key: &Name| axes.iter().any(|(name, _)| name.text == key.text);
-    entry
-        .iter()
-        .filter(|(key, _)| is_axis(key))
-        .all(|(key, value)| row.get(&key.text) == Some(value))
-}
-
-/// An entry whose axes fit cells adds its other keys to them; else it is a cell of its own and must give every axis.
-fn include(
-    matrix: &Matrix,
-    axes: &[(&Name, Vec<At<Json>>)],
-    rows: &mut Vec<Map<String, Json>>,
-    found: &mut Vec<Diagnostic>,
-) {
-    for entry in &matrix.include {
-        let extra = |key: &Name| !axes.iter().any(|(name, _)| name.text == key.text);
-        let adds = entry.value.iter().any(|(key, _)| extra(key));
-        let fits = rows.iter().any(|row| matches(row, &entry.value, axes));
-        if fits && !adds {
-            let found_now = Diagnostic::error(codes::MATRIX_DUPLICATE, entry.span, "the matrix has this cell already");
-            found.push(found_now.help("remove it, or add a key to it"));
-        } else if fits {
-            for row in rows.iter_mut().filter(|row| matches(row, &entry.value, axes)) {
-                row.extend(entry.value.iter().map(|(key, value)| (key.text.clone(), value.clone())));
-            }
-        } else if let Some((axis, _)) = axes
-            .iter()
-            .find(|(name, _)| !entry.value.iter().any(|(key, _)| key.text == name.text))
-        {
-            let message = format!("a new cell needs a value for the axis `{}`", axis.text);
-            let help = format!("add `{}: VALUE`", axis.text);
-            found.push(Diagnostic::error(codes::MATRIX_INVALID, entry.span, message).help(help));
-        } else if rows.len() >= MAX_CELLS {
-            let message = format!("a matrix has at most {MAX_CELLS} cells");
-            found.push(
-                Diagnostic::error(codes::MATRIX_SIZE, entry.span, message).help("remove values, or split the step"),
-            );
-            return;
+        if let [one] = fits.as_slice() {
+            Ok(*one)
         } else {
-            rows.push(
-                entry
-                    .value
-                    .iter()
-                    .map(|(key, value)| (key.text.clone(), value.clone()))
-                    .collect(),
-            );
+            Err(fits)
         }
     }
+
+    /// The label of these axes, if they are all that there are.
+    fn in_order(&self, wanted: &[(&str, &str)]) -> Option<String> {
+        let axes = &self.list.first()?.axes;
+        if axes.len() != wanted.len() {
+            return None;
+        }
+        let value = |name: &str| wanted.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        let pairs: Option<Vec<_>> = axes
+            .iter()
+            .map(|(name, _)| Some((name.as_str(), value(name)?)))
+            .collect();
+        Some(label(pairs?.into_iter()))
+    }
+}
+
+fn label<'a>(axes: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let pairs: Vec<String> = axes.map(|(name, text)| format!("{name}={text}")).collect();
+    pairs.join(",")
 }
 
 /// Which cells of a step a reference means.
@@ -229,27 +129,39 @@ pub(crate) enum Selector {
     Cell(String),
 }
 
-/// Finds the cell that a text such as `os=linux,arch=x86` means: axes in any order, those that do not matter left out.
-///
-/// # Errors
-/// The labels of the cells that could be meant: none fits, or several do.
-pub(crate) fn find_cell(cells: &[Cell], text: &str) -> Result<usize, Vec<usize>> {
-    if let Some(exact) = cells.iter().position(|cell| cell.label == text) {
-        return Ok(exact);
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn cells(count: usize) -> Cells {
+        let cell = |i: usize| {
+            let axes = vec![
+                ("a".to_owned(), (i / 100).to_string()),
+                ("b".to_owned(), (i % 100).to_string()),
+            ];
+            Cell {
+                label: label(axes.iter().map(|(name, text)| (name.as_str(), text.as_str()))),
+                values: Map::new(),
+                axes,
+            }
+        };
+        Cells::new((0..count).map(cell).collect())
     }
-    let wanted: Option<Vec<(&str, &str)>> = text.split(',').map(|pair| pair.trim().split_once('=')).collect();
-    let Some(wanted) = wanted else {
-        return Err(Vec::new());
-    };
-    let has = |cell: &Cell, (name, value): &(&str, &str)| {
-        cell.axes.iter().any(|(n, v)| n == name.trim() && v == value.trim())
-    };
-    let fits: Vec<usize> = (0..cells.len())
-        .filter(|i| wanted.iter().all(|pair| has(&cells[*i], pair)))
-        .collect();
-    if let [one] = fits.as_slice() {
-        Ok(*one)
-    } else {
-        Err(fits)
+
+    // A cell is found by its label, by its axes in any order, and by as many of them as tell it from the others.
+    #[test]
+    fn a_cell_is_found_by_what_tells_it_from_the_others() {
+        let cells = cells(300);
+        for text in ["a=1,b=7", "b=7,a=1", " b = 7 , a = 1 "] {
+            assert_eq!(cells.find(text), Ok(107), "{text}");
+        }
+        assert_eq!(cells.find("a=9,b=9"), Err(vec![]));
+        assert_eq!(cells.find("b=9,a=9"), Err(vec![]));
+        assert_eq!(cells.find("b=7"), Err(vec![7, 107, 207]));
+        assert_eq!(cells.find("b=7,b=7"), Err(vec![7, 107, 207]));
+        assert_eq!(cells.find("a"), Err(vec![]));
+        assert_eq!(super::Cells::new(vec![]).find("a=1"), Err(vec![]));
+        assert_eq!(cells.find("a=2,b=99"), Ok(299));
     }
 }

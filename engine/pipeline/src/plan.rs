@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use airtight_model::id::{SourceId, StepId};
-use airtight_model::plan::{OutputRef, Plan, PlannedExport, TreeRef};
+use airtight_model::plan::{OutputRef, Plan, PlannedExport, PlannedStep, TreeRef};
 use airtight_model::{Diagnostic, Span};
 use serde_json::{Map, Value as Json};
 
@@ -18,11 +18,16 @@ use crate::check::{Checked, CheckedStep, Reference, Uses, cell_problem, sort};
 use crate::codes;
 use crate::evaluator::CelEvaluator;
 use crate::inputs::InputValue;
-use crate::matrix::{self, Cell, Selector};
+use crate::matrix::{self, Cells, Selector};
 use values::Values;
 
 /// The most steps of a plan, cells counted.
 pub const MAX_STEPS: usize = 100_000;
+/// The most edges of a plan: what steps wait for, added up. Stages and matrices multiply: each of 10,000 cells that comes
+/// after each of 10,000 others would be a hundred million, and a gigabyte.
+const MAX_EDGES: usize = 10_000_000;
+/// How many edges a cell in a mounted folder of cells counts as, which has a name beside its edge.
+const EDGES_OF_CELL: usize = 10;
 
 /// What a run asks of a pipeline.
 #[derive(Debug, Clone, Default)]
@@ -119,7 +124,7 @@ pub(crate) struct Planner<'a> {
     inputs: Vec<Arc<Map<String, Json>>>,
     event: &'a Json,
     /// By step: its cells; one nameless cell without a matrix.
-    cells: Vec<Vec<Cell>>,
+    cells: Vec<Arc<Cells>>,
     /// By step: the id of its first cell.
     first: Vec<u32>,
     found: Vec<Diagnostic>,
@@ -153,9 +158,9 @@ impl<'a> Planner<'a> {
         let mut next = 0usize;
         for step in &checked.steps {
             let cells = match (&step.decl.matrix, &step.cells) {
-                (None, _) => vec![matrix::Cell::none()],
-                (Some(_), Some(cells)) => cells.clone(),
-                (Some(_), None) => self.dynamic_cells(step),
+                (None, _) => Cells::none(),
+                (Some(_), Some(cells)) => Arc::clone(cells),
+                (Some(_), None) => Arc::new(Cells::new(self.dynamic_cells(step))),
             };
             if next + cells.len() > MAX_STEPS {
                 let message = format!("a plan has at most {MAX_STEPS} steps");
@@ -174,7 +179,7 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn dynamic_cells(&mut self, step: &CheckedStep) -> Vec<Cell> {
+    fn dynamic_cells(&mut self, step: &CheckedStep) -> Vec<matrix::Cell> {
         let Some(matrix) = &step.decl.matrix else {
             return Vec::new();
         };
@@ -199,16 +204,23 @@ impl<'a> Planner<'a> {
     fn plan(&mut self) -> Plan {
         let checked = self.checked;
         let stages = self.stages();
-        let mut steps = Vec::with_capacity(self.cells.iter().map(Vec::len).sum());
-        let mut groups = 0u32;
+        let mut steps = Vec::with_capacity(self.cells.iter().map(|cells| cells.len()).sum());
+        let (mut groups, mut edges) = (0u32, 0usize);
         for (index, step) in checked.steps.iter().enumerate() {
             let group = step.decl.matrix.is_some().then_some(groups);
             groups += u32::from(group.is_some());
-            let cells = std::mem::take(&mut self.cells[index]);
-            for cell in &cells {
-                steps.push(self.step(step, cell, group, &stages));
+            let cells = Arc::clone(&self.cells[index]);
+            for cell in cells.iter() {
+                let planned = self.step(step, cell, group, &stages);
+                edges += edges_of(&planned);
+                if edges > MAX_EDGES {
+                    let message = format!("the steps wait for more than {MAX_EDGES} others, added up");
+                    let help = "put a step between: let it come after the one side, and the other side after it";
+                    self.error(codes::TOO_LARGE, step.decl.name.span, message, help);
+                    return self.empty();
+                }
+                steps.push(planned);
             }
-            self.cells[index] = cells;
         }
         if checked.steps.iter().any(CheckedStep::has_deferred_mounts) {
             self.late_cycles(&steps);
@@ -259,20 +271,14 @@ impl<'a> Planner<'a> {
     /// The ids of a step's cells.
     fn ids(&self, step: usize) -> impl Iterator<Item = StepId> + use<> {
         let first = self.first[step];
-        // The planner takes cells away while it works on their step, which nothing refers to itself.
-        let end = self
-            .first
-            .get(step + 1)
-            .copied()
-            .unwrap_or(first + self.cells[step].len() as u32);
-        (first..end).map(StepId)
+        (first..first + self.cells[step].len() as u32).map(StepId)
     }
 
     /// The steps that a selector means; an error has been reported if there are none.
     fn select(&mut self, step: usize, selector: &Selector, then: &str, span: Span) -> Vec<StepId> {
         let decl = &self.checked.steps[step].decl;
-        let cells = decl.matrix.is_some().then_some(self.cells[step].as_slice());
-        if cells.is_some_and(<[Cell]>::is_empty) {
+        let cells = decl.matrix.is_some().then_some(&*self.cells[step]);
+        if cells.is_some_and(|cells| cells.is_empty()) {
             return Vec::new();
         }
         if let Some((message, help)) = cell_problem(&decl.name.text, cells, selector, then) {
@@ -282,7 +288,7 @@ impl<'a> Planner<'a> {
         match selector {
             Selector::Step | Selector::All => self.ids(step).collect(),
             Selector::Cell(text) => {
-                let at = matrix::find_cell(&self.cells[step], text).ok();
+                let at = self.cells[step].find(text).ok();
                 at.map(|at| StepId(self.first[step] + at as u32)).into_iter().collect()
             }
         }
@@ -308,7 +314,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Cycles that only the values of inputs make: a mount whose step an expression chooses.
-    fn late_cycles(&mut self, steps: &[airtight_model::plan::PlannedStep]) {
+    fn late_cycles(&mut self, steps: &[PlannedStep]) {
         let mut waits: Vec<usize> = steps.iter().map(|step| step.predecessors().len()).collect();
         let mut followers: HashMap<StepId, Vec<usize>> = HashMap::new();
         for (index, step) in steps.iter().enumerate() {
@@ -340,6 +346,15 @@ impl<'a> Planner<'a> {
             );
         }
     }
+}
+
+/// What a step adds to the edges of its plan.
+fn edges_of(step: &PlannedStep) -> usize {
+    let cells = step.mounts.iter().map(|mount| match &mount.from {
+        TreeRef::Cells(cells) => cells.len(),
+        TreeRef::Source(_) | TreeRef::Output(_) => 0,
+    });
+    step.needs.len() + step.after.len() + EDGES_OF_CELL * cells.sum::<usize>()
 }
 
 /// Where a source or step of a plan went when steps were left out.

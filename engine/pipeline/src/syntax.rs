@@ -1,6 +1,10 @@
 //! YAML to nodes: the only file that knows the YAML crate, of which it takes the events and their places. Syntax errors
-//! end the reading; everything else about a file is judged later, all at once, on the nodes.
+//! end the reading; everything else about a file is judged later, all at once, on the nodes. Files that are simple are read
+//! without it (`simple`).
 
+mod simple;
+
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use airtight_model::{Diagnostic, Span};
@@ -8,12 +12,13 @@ use serde_json::Number;
 use serde_saphyr::granit_parser::{self as yaml, Event, Parser, ScalarStyle, Tag};
 
 use crate::codes;
-use crate::node::{Entry, Kind, Name, Node};
+use crate::node::{Entry, Key, Kind, Node};
 
-/// The largest pipeline file, in bytes.
-pub const MAX_FILE_BYTES: usize = 16 << 20;
-/// The most values of one file.
-const MAX_NODES: usize = 1_000_000;
+/// The largest pipeline file, in bytes: 100,000 steps of some lines each are 20 to 30 MiB.
+pub const MAX_FILE_BYTES: usize = 64 << 20;
+/// The most values of one file, keys counted: such a step has 15 to 30. A value takes at most some 100 bytes, so that a
+/// hostile file costs as many bytes as a large store's index, for as long as it takes to refuse it.
+const MAX_NODES: usize = 4_000_000;
 /// How deep lists and maps may nest, those that aliases stand for included.
 const MAX_DEPTH: usize = 48;
 /// How many values all aliases of a file may stand for together.
@@ -24,7 +29,7 @@ const SMALL_MAP: usize = 16;
 /// Reads a file.
 ///
 /// The result is none if the text is not YAML; a repeated key is reported, and the first one is kept.
-pub(crate) fn parse(text: &str, file: u32, found: &mut Vec<Diagnostic>) -> Option<Node> {
+pub(crate) fn parse<'t>(text: &'t str, file: u32, found: &mut Vec<Diagnostic>) -> Option<Node<'t>> {
     let start = Span { file, start: 0, end: 0 };
     if text.len() > MAX_FILE_BYTES {
         let message = format!(
@@ -34,16 +39,17 @@ pub(crate) fn parse(text: &str, file: u32, found: &mut Vec<Diagnostic>) -> Optio
         found.push(Diagnostic::error(codes::TOO_LARGE, start, message).help("split the file: see `include:`"));
         return None;
     }
-    let mut build = Build {
-        file,
-        text,
-        found,
-        open: Vec::new(),
-        anchors: HashMap::new(),
-        root: None,
-        nodes: 0,
-        aliased: 0,
-    };
+    let (before, mut build) = (found.len(), Build::new(text, file, found));
+    if simple::read(text, &mut build).is_some() {
+        return build.root;
+    }
+    found.truncate(before);
+    parse_any(text, file, found)
+}
+
+/// Reads a file with the crate.
+fn parse_any<'t>(text: &'t str, file: u32, found: &mut Vec<Diagnostic>) -> Option<Node<'t>> {
+    let mut build = Build::new(text, file, found);
     let options = yaml::options! { emit_comments: false };
     for event in Parser::new_from_str_with_options(text, options) {
         let stop = match event {
@@ -87,7 +93,7 @@ fn failure(error: &yaml::ScanError, text: &str, file: u32) -> Box<Diagnostic> {
         .next()
         .filter(|c| !c.is_control())
         .map_or(0, char::len_utf8);
-    // A file has at most 16 MiB.
+    // A file has at most MAX_FILE_BYTES.
     let span = Span {
         file,
         start: at as u32,
@@ -113,53 +119,104 @@ fn offset_of(marker: &yaml::Marker, text: &str) -> usize {
 }
 
 /// A list or map that has begun.
-struct Open {
+struct Open<'t> {
     start: u32,
     anchor: usize,
     /// How many values had been read when it began.
     nodes: usize,
     depth: usize,
-    kind: OpenKind,
+    kind: OpenKind<'t>,
 }
 
-enum OpenKind {
-    List(Vec<Node>),
-    Map(OpenMap),
+enum OpenKind<'t> {
+    /// Where its items begin among those of all open lists.
+    List(usize),
+    Map(OpenMap<'t>),
 }
 
-#[derive(Default)]
-struct OpenMap {
-    entries: Vec<Entry>,
+struct OpenMap<'t> {
+    /// Where its entries begin among those of all open maps.
+    first: usize,
     /// The key that waits for its value.
-    key: Option<Node>,
+    key: Option<Node<'t>>,
     /// The values of `<<`, in order.
-    merges: Vec<Node>,
+    merges: Vec<Node<'t>>,
     /// Keys by text, once there are many.
-    seen: HashMap<String, Span>,
+    seen: HashMap<Cow<'t, str>, Span>,
 }
 
 /// A finished value that aliases may stand for.
-struct Anchored {
-    node: Node,
+struct Anchored<'t> {
+    node: Node<'t>,
     nodes: usize,
     depth: usize,
 }
 
-struct Build<'a> {
+struct Build<'t, 'f> {
     file: u32,
-    text: &'a str,
-    found: &'a mut Vec<Diagnostic>,
-    open: Vec<Open>,
-    anchors: HashMap<usize, Anchored>,
-    root: Option<Node>,
+    text: &'t str,
+    found: &'f mut Vec<Diagnostic>,
+    open: Vec<Open<'t>>,
+    /// Items of the lists that are open, the innermost last: each becomes a vector of its size when it ends.
+    items: Vec<Node<'t>>,
+    /// Entries of the maps that are open, likewise.
+    entries: Vec<Entry<'t>>,
+    anchors: HashMap<usize, Anchored<'t>>,
+    root: Option<Node<'t>>,
     nodes: usize,
     aliased: usize,
 }
 
 type Stop = Result<(), Box<Diagnostic>>;
 
-impl Build<'_> {
-    fn event(&mut self, event: Event<'_>, at: &yaml::Span) -> Stop {
+impl<'t, 'f> Build<'t, 'f> {
+    fn new(text: &'t str, file: u32, found: &'f mut Vec<Diagnostic>) -> Self {
+        Self {
+            file,
+            text,
+            found,
+            open: Vec::new(),
+            items: Vec::new(),
+            entries: Vec::new(),
+            anchors: HashMap::new(),
+            root: None,
+            nodes: 0,
+            aliased: 0,
+        }
+    }
+
+    /// A list or a map begins. None: it is too large or too deep.
+    fn simple_begin(&mut self, list: bool, at: usize) -> Option<()> {
+        let span = self.at(at, at);
+        self.begin(span, 0, None, list).ok()
+    }
+
+    /// A scalar without escapes, with its quotes.
+    fn simple_scalar(&mut self, start: usize, end: usize, plain: bool) -> Option<()> {
+        let span = self.at(start, end);
+        self.count(span).ok()?;
+        let quote = usize::from(!plain);
+        let text = Cow::Borrowed(&self.text[start + quote..end - quote]);
+        let kind = if plain { self::plain(text) } else { Kind::Text(text) };
+        self.finish(Node { span, kind }, 0, 1, 0);
+        Some(())
+    }
+
+    /// The innermost list or map ends: after its closing bracket, or with its last value.
+    fn simple_end(&mut self, closed: Option<usize>) {
+        self.close(closed.map(|end| end as u32), 0);
+    }
+
+    fn at(&self, start: usize, end: usize) -> Span {
+        // A file has fewer bytes than that.
+        Span {
+            file: self.file,
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    fn event(&mut self, event: Event<'t>, at: &yaml::Span) -> Stop {
         let span = self.span(at);
         match event {
             Event::DocumentStart(..) if self.root.is_some() => {
@@ -170,16 +227,16 @@ impl Build<'_> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.count(span)?;
-                let kind = self.scalar(&text, style, tag.as_deref(), span);
+                let kind = self.scalar(text, style, tag.as_deref(), span);
                 self.finish(Node { span, kind }, anchor, 1, 0);
             }
-            Event::SequenceStart(_, anchor, tag) => {
-                self.begin(span, anchor, tag.as_deref(), OpenKind::List(Vec::new()))?
+            Event::SequenceStart(_, anchor, tag) => self.begin(span, anchor, tag.as_deref(), true)?,
+            Event::MappingStart(_, anchor, tag) => self.begin(span, anchor, tag.as_deref(), false)?,
+            Event::SequenceEnd | Event::MappingEnd => {
+                // A block ends where the next thing begins: its last value is the better end.
+                let closed = self.text[..span.end as usize].ends_with([']', '}']);
+                self.close(closed.then_some(span.end), span.end);
             }
-            Event::MappingStart(_, anchor, tag) => {
-                self.begin(span, anchor, tag.as_deref(), OpenKind::Map(OpenMap::default()))?;
-            }
-            Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Alias(anchor) => self.alias(anchor, span)?,
             _ => {}
         }
@@ -189,12 +246,7 @@ impl Build<'_> {
     fn span(&self, at: &yaml::Span) -> Span {
         let range = at.byte_range().unwrap_or(0..0);
         let end = range.end.min(self.text.len());
-        // A file has at most 16 MiB.
-        Span {
-            file: self.file,
-            start: range.start.min(end) as u32,
-            end: end as u32,
-        }
+        self.at(range.start.min(end), end)
     }
 
     fn too_large(&self, span: Span) -> Box<Diagnostic> {
@@ -211,7 +263,7 @@ impl Build<'_> {
         }
     }
 
-    fn begin(&mut self, span: Span, anchor: usize, tag: Option<&Tag>, kind: OpenKind) -> Stop {
+    fn begin(&mut self, span: Span, anchor: usize, tag: Option<&Tag>, list: bool) -> Stop {
         self.count(span)?;
         if self.open.len() >= MAX_DEPTH {
             return Err(self.too_large(span));
@@ -219,6 +271,16 @@ impl Build<'_> {
         if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema()) {
             self.refuse_tag(tag, span);
         }
+        let kind = if list {
+            OpenKind::List(self.items.len())
+        } else {
+            OpenKind::Map(OpenMap {
+                first: self.entries.len(),
+                key: None,
+                merges: Vec::new(),
+                seen: HashMap::new(),
+            })
+        };
         self.open.push(Open {
             start: span.start,
             anchor,
@@ -229,7 +291,8 @@ impl Build<'_> {
         Ok(())
     }
 
-    fn end(&mut self, at: Span) {
+    /// Ends the innermost list or map: at `closed`, else with its last value, else at `here`.
+    fn close(&mut self, closed: Option<u32>, here: u32) {
         let Some(Open {
             start,
             anchor,
@@ -241,18 +304,18 @@ impl Build<'_> {
             return;
         };
         let (kind, last) = match kind {
-            OpenKind::List(items) => {
+            OpenKind::List(first) => {
+                let items: Vec<Node<'t>> = self.items.drain(first..).collect();
                 let last = items.last().map(|item| item.span.end);
                 (Kind::List(items), last)
             }
             OpenKind::Map(map) => {
-                let last = map.entries.last().map(|entry| entry.value.span.end);
-                (Kind::Map(self.merged(map)), last)
+                let entries: Vec<Entry<'t>> = self.entries.drain(map.first..).collect();
+                let last = entries.last().map(|entry| entry.value.span.end);
+                (Kind::Map(self.merged(entries, map.merges)), last)
             }
         };
-        // A block ends where the next thing begins: its last value is the better end.
-        let closed = self.text[..at.end as usize].ends_with([']', '}']);
-        let end = if closed { at.end } else { last.unwrap_or(at.end) };
+        let end = closed.or(last).unwrap_or(here);
         let node = Node {
             span: Span {
                 file: self.file,
@@ -284,7 +347,7 @@ impl Build<'_> {
     }
 
     /// Puts a finished value where it belongs.
-    fn finish(&mut self, node: Node, anchor: usize, nodes: usize, depth: usize) {
+    fn finish(&mut self, node: Node<'t>, anchor: usize, nodes: usize, depth: usize) {
         if anchor != 0 {
             self.anchors.insert(
                 anchor,
@@ -301,10 +364,13 @@ impl Build<'_> {
         };
         open.depth = open.depth.max(depth + 1);
         match &mut open.kind {
-            OpenKind::List(items) => items.push(node),
+            OpenKind::List(_) => self.items.push(node),
             OpenKind::Map(map) => match map.key.take() {
                 None => map.key = Some(node),
-                Some(key) => add_entry(map, key, node, self.text, self.found),
+                Some(key) => {
+                    let known = &mut self.entries;
+                    add_entry(map, known, (key, node), self.text, self.found);
+                }
             },
         }
     }
@@ -315,26 +381,23 @@ impl Build<'_> {
             .push(Diagnostic::error(codes::WRONG_TYPE, span, message).help("remove the tag"));
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Kind {
+    fn scalar(&mut self, text: Cow<'t, str>, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Kind<'t> {
         match tag {
             None if style == ScalarStyle::Plain => plain(text),
-            None => Kind::Text(text.to_owned()),
+            None => Kind::Text(text),
             Some(tag) => match tag.core_suffix() {
-                Some("str") => Kind::Text(text.to_owned()),
+                Some("str") => Kind::Text(text),
                 Some("int" | "float" | "bool" | "null") => plain(text),
                 _ => {
                     self.refuse_tag(tag, span);
-                    Kind::Text(text.to_owned())
+                    Kind::Text(text)
                 }
             },
         }
     }
 
     /// The entries of a map with those that `<<` brings: what the map says itself wins, then the first of them.
-    fn merged(&mut self, map: OpenMap) -> Vec<Entry> {
-        let OpenMap {
-            mut entries, merges, ..
-        } = map;
+    fn merged(&mut self, mut entries: Vec<Entry<'t>>, merges: Vec<Node<'t>>) -> Vec<Entry<'t>> {
         for merge in merges {
             let sources = match merge.kind {
                 Kind::List(items) => items,
@@ -359,8 +422,14 @@ impl Build<'_> {
     }
 }
 
-/// Adds a key with its value, or reports why it cannot be one.
-fn add_entry(map: &mut OpenMap, key: Node, value: Node, file: &str, found: &mut Vec<Diagnostic>) {
+/// Adds a key with its value to the entries of all open maps, or reports why it cannot be one.
+fn add_entry<'t>(
+    map: &mut OpenMap<'t>,
+    entries: &mut Vec<Entry<'t>>,
+    (key, value): (Node<'t>, Node<'t>),
+    file: &str,
+    found: &mut Vec<Diagnostic>,
+) {
     let raw = &file[key.span.start as usize..key.span.end as usize];
     let Kind::Text(text) = key.kind else {
         let message = format!("a key must be a text, not {}", key.word());
@@ -372,23 +441,25 @@ fn add_entry(map: &mut OpenMap, key: Node, value: Node, file: &str, found: &mut 
         map.merges.push(value);
         return;
     }
-    let first = if map.entries.len() < SMALL_MAP {
-        map.entries
-            .iter()
+    let own = &entries[map.first..];
+    let first = if own.len() < SMALL_MAP {
+        own.iter()
             .find(|entry| entry.key.text == text)
             .map(|entry| entry.key.span)
     } else {
         if map.seen.is_empty() {
             map.seen
-                .extend(map.entries.iter().map(|entry| (entry.key.text.clone(), entry.key.span)));
+                .extend(own.iter().map(|entry| (entry.key.text.clone(), entry.key.span)));
         }
         let first = map.seen.get(&text).copied();
-        map.seen.entry(text.clone()).or_insert(key.span);
+        if first.is_none() {
+            map.seen.insert(text.clone(), key.span);
+        }
         first
     };
     match first {
-        None => map.entries.push(Entry {
-            key: Name { text, span: key.span },
+        None => entries.push(Entry {
+            key: Key { text, span: key.span },
             value,
         }),
         Some(first) => found.push(
@@ -404,14 +475,17 @@ fn add_entry(map: &mut OpenMap, key: Node, value: Node, file: &str, found: &mut 
 }
 
 /// What a plain scalar is by the core schema of YAML 1.2. Infinities and what is not a number stay texts.
-fn plain(text: &str) -> Kind {
-    match text {
+fn plain(text: Cow<'_, str>) -> Kind<'_> {
+    match &*text {
         "" | "~" | "null" | "Null" | "NULL" => return Kind::Null,
         "true" | "True" | "TRUE" => return Kind::Bool(true),
         "false" | "False" | "FALSE" => return Kind::Bool(false),
         _ => {}
     }
-    number(text).map_or_else(|| Kind::Text(text.to_owned()), Kind::Number)
+    match number(&text) {
+        Some(number) => Kind::Number(number),
+        None => Kind::Text(text),
+    }
 }
 
 fn number(text: &str) -> Option<Number> {
@@ -461,7 +535,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn nodes(text: &str) -> (Option<Node>, Vec<Diagnostic>) {
+    fn nodes(text: &str) -> (Option<Node<'_>>, Vec<Diagnostic>) {
         let mut found = Vec::new();
         let node = parse(text, 0, &mut found);
         (node, found)

@@ -52,7 +52,7 @@ impl Template {
             Kind::List(items) => TemplateKind::List(items.iter().map(|item| Self::read(item, text, found)).collect()),
             Kind::Map(entries) => {
                 let read = |entry: &Entry, found: &mut Vec<Diagnostic>| {
-                    (entry.key.clone(), Self::read(&entry.value, text, found))
+                    (entry.key.name(), Self::read(&entry.value, text, found))
                 };
                 TemplateKind::Map(entries.iter().map(|entry| read(entry, found)).collect())
             }
@@ -94,6 +94,14 @@ impl Template {
                     .map(|(key, item)| Some((key.text.clone(), item.literal()?)));
                 pairs.collect::<Option<Map<_, _>>>().map(Json::Object)
             }
+        }
+    }
+
+    /// The text, if it is one without an expression.
+    pub(crate) fn literal_text(&self) -> Option<&str> {
+        match &self.kind {
+            TemplateKind::Literal(Json::String(text)) => Some(text),
+            _ => None,
         }
     }
 

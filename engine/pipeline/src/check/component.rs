@@ -17,13 +17,15 @@ const OWN_PACKAGE: &str = "airtight:step/";
 /// The function that a step calls if its pipeline names none.
 const DEFAULT_FUNCTION: &str = "run";
 
+/// Components that were looked up, by the text of `uses:` and the folder that it is relative to.
+type Known<'s> = HashMap<(&'s str, &'s str), Option<ResolvedComponent>>;
 /// Signatures that steps share.
 type Signatures = HashMap<(airtight_model::BlobDigest, String), Arc<FunctionSignature>>;
 
 impl Check<'_> {
     /// Finds what each step runs and how.
     pub(super) fn components(&mut self) {
-        let mut known: HashMap<(String, String), Option<ResolvedComponent>> = HashMap::new();
+        let mut known = Known::new();
         let mut signatures = Signatures::new();
         let mut resolved = Vec::with_capacity(self.steps.len());
         for step in &self.steps {
@@ -41,12 +43,7 @@ impl Check<'_> {
         }
     }
 
-    fn uses(
-        &self,
-        step: &CheckedStep,
-        name: &Name,
-        known: &mut HashMap<(String, String), Option<ResolvedComponent>>,
-    ) -> Uses {
+    fn uses<'s>(&'s self, step: &CheckedStep, name: &'s Name, known: &mut Known<'s>) -> Uses {
         let text = name.text.as_str();
         let is_file = text.starts_with("./") || text.starts_with("../");
         if text.contains("://") {
@@ -69,7 +66,7 @@ impl Check<'_> {
         }
         let base = self.base(step.file);
         // Standard components are the same from every folder.
-        let key = (text.to_owned(), if is_file { base.to_owned() } else { String::new() });
+        let key = (text, if is_file { base } else { "" });
         let found = known.entry(key).or_insert_with(|| self.resolve(name, base));
         let program = text
             .rsplit('/')

@@ -251,7 +251,7 @@ impl Check<'_> {
             return;
         };
         let step = &self.steps[at];
-        let unknown_cells = step.decl.matrix.is_some() && step.cells.as_ref().is_none_or(Vec::is_empty);
+        let unknown_cells = step.decl.matrix.is_some() && step.cells.as_ref().is_none_or(|cells| cells.is_empty());
         if selector == Selector::All {
             let first = step
                 .cells

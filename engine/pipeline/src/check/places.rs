@@ -1,9 +1,8 @@
 //! What a step sees and makes: mounts and outputs; and what the pipeline writes: exports. Not here: file systems.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use airtight_model::{Diagnostic, Span};
-use serde_json::Value as Json;
 
 use super::expression::Place;
 use super::{Check, CheckedExport, CheckedStep, Shown};
@@ -35,14 +34,15 @@ impl<'a> Check<'a> {
     /// Checks the mounts of a step and finds what they show.
     pub(super) fn mounts(&self, step: &CheckedStep, edges: &mut Vec<(usize, Span)>) -> Vec<Shown> {
         let mounts = &step.decl.mounts;
-        let mut at: HashMap<&str, Span> = HashMap::with_capacity(mounts.len());
+        let mut at: BTreeMap<&str, Span> = BTreeMap::new();
         for mount in mounts {
             self.globs(&mount.paths);
             if self.guest_path(&mount.at.text, mount.at.span) && self.mount_place(mount) {
                 at.insert(&mount.at.text, mount.at.span);
             }
         }
-        for (path, span) in &at {
+        // One mount is in no other, and most steps have one.
+        for (path, span) in at.iter().filter(|_| at.len() > 1) {
             if let Some((outer, first)) = ancestors(path).find_map(|outer| at.get_key_value(outer)) {
                 let message = format!("the mount `{path}` is inside the mount `{outer}`");
                 let diagnostic = Diagnostic::error(codes::MOUNT_OVERLAP, *span, message).label(*first, "the outer one");
@@ -75,7 +75,7 @@ impl<'a> Check<'a> {
 
     fn shown(&self, step: &CheckedStep, mount: &Mount, edges: &mut Vec<(usize, Span)>) -> Shown {
         let span = mount.from.span;
-        let Some(Json::String(text)) = mount.from.literal() else {
+        let Some(text) = mount.from.literal_text() else {
             let place = Place::inputs_and_matrix(step);
             mount
                 .from
@@ -89,16 +89,16 @@ impl<'a> Check<'a> {
             MountForm::Either => text.contains(['.', '[']),
         };
         if is_output {
-            let Some(reference) = self.find_output(&text, span) else {
+            let Some(reference) = self.find_output(text, span) else {
                 return Shown::Unknown;
             };
             edges.push((reference.step, span));
             return Shown::Output(reference);
         }
-        match self.source_at.get(text.as_str()) {
+        match self.source_at.get(text) {
             Some(source) => Shown::Source(*source),
             None => {
-                self.unknown_source(&text, mount.form, span);
+                self.unknown_source(text, mount.form, span);
                 Shown::Unknown
             }
         }

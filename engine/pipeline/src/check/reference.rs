@@ -5,7 +5,7 @@ use airtight_model::Span;
 
 use super::{Check, CheckedStep};
 use crate::codes;
-use crate::matrix::{self, Cell, Selector};
+use crate::matrix::{Cells, Selector};
 use crate::nearest::{nearest, quoted};
 use crate::node::Name;
 
@@ -46,7 +46,7 @@ pub(crate) fn parse_output(text: &str) -> Option<(&str, Selector, &str)> {
 /// Why a selector does not fit a step: the message and the mend. `then` is what follows the cell, such as `.output`.
 pub(crate) fn cell_problem(
     name: &str,
-    cells: Option<&[Cell]>,
+    cells: Option<&Cells>,
     selector: &Selector,
     then: &str,
 ) -> Option<(String, String)> {
@@ -66,7 +66,7 @@ pub(crate) fn cell_problem(
                 format!("write `{name}[*]{then}` for all cells, or one of them, such as `{name}[{first}]{then}`");
             Some((format!("the step `{name}` has a matrix: a cell must be named"), help))
         }
-        Selector::Cell(text) => match matrix::find_cell(cells, text) {
+        Selector::Cell(text) => match cells.find(text) {
             Ok(_) => None,
             Err(fits) if fits.is_empty() => {
                 let labels = cells.iter().map(|cell| cell.label.as_str());
@@ -133,7 +133,7 @@ impl Check<'_> {
     }
 
     fn check_cell(&self, step: &CheckedStep, selector: &Selector, then: &str, span: Span) -> Option<()> {
-        if step.decl.matrix.is_some() && step.cells.as_ref().is_none_or(Vec::is_empty) {
+        if step.decl.matrix.is_some() && step.cells.as_ref().is_none_or(|cells| cells.is_empty()) {
             // Inputs decide the cells, or the matrix is wrong and that has been said.
             return Some(());
         }

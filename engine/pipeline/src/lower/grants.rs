@@ -24,7 +24,7 @@ impl Lower<'_> {
         let before = self.found.len();
         let mut granted = Granted::default();
         for Entry { key, value } in self.map(node, "grants").unwrap_or_default() {
-            match key.text.as_str() {
+            match &*key.text {
                 "http" => granted.http = self.items(value, "http", Self::http_item),
                 "net" => granted.net = self.items(value, "net", Self::net_item),
                 "secrets" => {
@@ -83,7 +83,7 @@ impl Lower<'_> {
         let (mut grant, mut methods, mut addresses) = (None, None, Vec::new());
         let (mut ca, mut certificate, mut secret) = (None, None, None);
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "url" => grant = self.http_url(value),
                 "methods" => methods = Some(self.methods(value)),
                 "addresses" => addresses = self.addresses(value),
@@ -202,7 +202,7 @@ impl Lower<'_> {
         let entries = self.map(node, "client-certificate")?;
         let (mut certificate, mut secret) = (None, None);
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "certificate" => certificate = self.literal(value, "certificate"),
                 "key" => secret = self.literal(value, "key"),
                 _ => self.unknown_key(key, keys::CLIENT_CERTIFICATE, "a client certificate"),
@@ -237,7 +237,7 @@ impl Lower<'_> {
         let (mut grant, mut addresses, mut login) = (None, Vec::new(), None);
         let (mut ca, mut password, mut place) = (None, None, None);
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "to" => grant = self.net_url(value),
                 "addresses" => addresses = self.addresses(value),
                 "login" => {
@@ -268,7 +268,7 @@ impl Lower<'_> {
         let entries = self.map(node, "login")?;
         let mut login = None;
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "postgres" => login = self.postgres(value),
                 _ => self.unknown_key(key, keys::LOGIN, "a login"),
             }
@@ -286,7 +286,7 @@ impl Lower<'_> {
         let (mut user, mut password, mut database, mut ca) = (None, None, None, None);
         let mut tls = true;
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "user" => user = self.plain(value, "user"),
                 "password" => password = self.literal(value, "password"),
                 "database" => database = self.plain(value, "database"),

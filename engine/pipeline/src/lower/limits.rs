@@ -28,7 +28,7 @@ impl Lower<'_> {
     }
 
     fn limit_of_bytes(&mut self, limits: &mut Limits, Entry { key, value }: &Entry) -> bool {
-        let name = key.text.as_str();
+        let name = &*key.text;
         let limit = match name {
             "memory" => &mut limits.memory,
             "output" => &mut limits.output,
@@ -59,7 +59,7 @@ impl Lower<'_> {
     }
 
     fn limit_of_count(&mut self, limits: &mut Limits, Entry { key, value }: &Entry) {
-        let name = key.text.as_str();
+        let name = &*key.text;
         match name {
             "time" if value.text() == Some("none") => limits.time_ms = None,
             "time" => limits.time_ms = self.time(value, name).or(limits.time_ms),
@@ -77,7 +77,7 @@ impl Lower<'_> {
     fn net_limits(&mut self, node: &Node) -> NetLimits {
         let mut net = NetLimits::DEFAULT;
         for Entry { key, value } in self.map(node, "net").unwrap_or_default() {
-            let name = key.text.as_str();
+            let name = &*key.text;
             match name {
                 "requests" => net.requests = self.whole(value, name, 0, u64::MAX).unwrap_or(net.requests),
                 "connections" => net.connections = self.small(value, name, 1, 10_000).unwrap_or(net.connections),

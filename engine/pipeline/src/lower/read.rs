@@ -6,7 +6,7 @@ use airtight_model::{Diagnostic, Span};
 use super::Lower;
 use crate::codes;
 use crate::nearest::{nearest, quoted};
-use crate::node::{Entry, Kind, Name, Node};
+use crate::node::{Entry, Key, Kind, Name, Node};
 
 /// The longest name of a step, source, input, output, axis or stage, in bytes.
 const MAX_NAME: usize = 64;
@@ -31,7 +31,7 @@ impl Lower<'_> {
             .push(Diagnostic::error(codes::MISSING_KEY, span, message).help(format!("add `{line}`")));
     }
 
-    pub(crate) fn unknown_key(&mut self, key: &Name, known: &[&str], what: &str) {
+    pub(crate) fn unknown_key(&mut self, key: &Key<'_>, known: &[&str], what: &str) {
         let message = format!("{what} has no key `{}`", key.text);
         let help = match nearest(&key.text, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}:`?"),
@@ -45,7 +45,7 @@ impl Lower<'_> {
     }
 
     /// The entries of a map; `what` is a key, or `a …`.
-    pub(crate) fn map<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n [Entry]> {
+    pub(crate) fn map<'n, 't>(&mut self, node: &'n Node<'t>, what: &str) -> Option<&'n [Entry<'t>]> {
         if let Kind::Map(entries) = &node.kind {
             return Some(entries);
         }
@@ -58,7 +58,7 @@ impl Lower<'_> {
         None
     }
 
-    pub(crate) fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
+    pub(crate) fn list<'n, 't>(&mut self, node: &'n Node<'t>, what: &str) -> &'n [Node<'t>] {
         if let Kind::List(items) = &node.kind {
             return items;
         }
@@ -77,7 +77,7 @@ impl Lower<'_> {
     pub(crate) fn string(&mut self, node: &Node, what: &str) -> Option<Name> {
         if let Kind::Text(text) = &node.kind {
             return Some(Name {
-                text: text.clone(),
+                text: text.clone().into_owned(),
                 span: node.span,
             });
         }

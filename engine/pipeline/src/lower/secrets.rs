@@ -7,7 +7,7 @@ use super::Lower;
 use crate::ast::{At, Secret};
 use crate::codes;
 use crate::keys;
-use crate::node::{Entry, Kind, Name, Node};
+use crate::node::{Entry, Key, Kind, Name, Node};
 
 impl Lower<'_> {
     pub(crate) fn secret(&mut self, name: &Name, node: &Node) -> Option<Secret> {
@@ -19,9 +19,9 @@ impl Lower<'_> {
         let Some(entries) = self.map(node, "a secret") else {
             return Some(secret);
         };
-        let mut first: Option<&Name> = None;
+        let mut first: Option<&Key<'_>> = None;
         for Entry { key, value } in entries {
-            if !keys::SECRET.contains(&key.text.as_str()) {
+            if !keys::SECRET.contains(&&*key.text) {
                 self.unknown_key(key, keys::SECRET, "a secret");
                 continue;
             }

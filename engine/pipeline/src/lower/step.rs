@@ -10,7 +10,7 @@ use super::Lower;
 use crate::ast::{At, Axis, Condition, Granted, Matrix, Mount, MountForm, Output, Retry, Step};
 use crate::codes;
 use crate::keys;
-use crate::node::{Entry, Kind, Name, Node};
+use crate::node::{Entry, Key, Kind, Name, Node};
 use crate::template::{Expression, Template, TemplateKind};
 use crate::units;
 
@@ -51,14 +51,14 @@ impl Lower<'_> {
 
     /// The keys that say what runs and how it is called.
     fn step_call(&mut self, step: &mut Step, Entry { key, value }: &Entry) -> bool {
-        match key.text.as_str() {
+        match &*key.text {
             "uses" => step.uses = self.literal(value, "uses"),
             "function" => step.function = self.literal(value, "function"),
             "with" => {
                 let entries = self.map(value, "with").unwrap_or_default();
                 let pairs = entries
                     .iter()
-                    .map(|entry| (entry.key.clone(), self.template(&entry.value)))
+                    .map(|entry| (entry.key.name(), self.template(&entry.value)))
                     .collect();
                 step.with = Some(At {
                     value: pairs,
@@ -85,19 +85,19 @@ impl Lower<'_> {
 
     /// The keys that say what it sees, makes and may use.
     fn step_place(&mut self, step: &mut Step, Entry { key, value }: &Entry) -> bool {
-        match key.text.as_str() {
+        match &*key.text {
             "mounts" => {
                 let entries = self.map(value, "mounts").unwrap_or_default();
                 step.mounts = entries
                     .iter()
-                    .filter_map(|entry| self.mount(&entry.key, &entry.value))
+                    .filter_map(|entry| self.mount(entry.key.name(), &entry.value))
                     .collect();
             }
             "outputs" => {
                 let entries = self.map(value, "outputs").unwrap_or_default();
                 step.outputs = entries
                     .iter()
-                    .filter_map(|entry| self.output(&entry.key, &entry.value))
+                    .filter_map(|entry| self.output(entry.key.name(), &entry.value))
                     .collect();
             }
             "limits" => step.limits = self.limits(value),
@@ -113,14 +113,14 @@ impl Lower<'_> {
 
     /// The keys that say when it runs.
     fn step_order(&mut self, step: &mut Step, Entry { key, value }: &Entry) {
-        match key.text.as_str() {
+        match &*key.text {
             "if" => step.condition = self.condition(value),
             "after" => step.after = self.names(value, "after"),
             "when" => step.when = self.word(value, "when", &WHEN).unwrap_or_default(),
             "stage" => step.stage = self.literal(value, "stage"),
             "allow-failure" => step.allow_failure = self.boolean(value, "allow-failure").unwrap_or(false),
             "retry" => step.retry = self.retry(value),
-            "matrix" => step.matrix = self.matrix(value),
+            "matrix" => step.matrix = self.matrix(value).map(Box::new),
             "description" => drop(self.string(value, "description")),
             _ => self.unknown_key(key, keys::STEP, "a step"),
         }
@@ -146,15 +146,15 @@ impl Lower<'_> {
                     .push(Diagnostic::error(codes::BAD_NAME, key.span, message).help(help));
             }
             if let Some(template) = self.text_template(value, "a variable") {
-                all.push((key.clone(), template));
+                all.push((key.name(), template));
             }
         }
         all
     }
 
-    fn mount(&mut self, at: &Name, node: &Node) -> Option<Mount> {
-        let mount = |form, from| Mount {
-            at: at.clone(),
+    fn mount(&mut self, at: Name, node: &Node) -> Option<Mount> {
+        let mount = |at, form, from| Mount {
+            at,
             form,
             from,
             paths: Vec::new(),
@@ -162,13 +162,13 @@ impl Lower<'_> {
         };
         if matches!(node.kind, Kind::Text(_)) {
             let from = self.template(node);
-            return Some(mount(MountForm::Either, from));
+            return Some(mount(at, MountForm::Either, from));
         }
         let entries = self.map(node, "a mount")?;
         let mut from: Vec<(MountForm, Template, Span)> = Vec::new();
         let (mut paths, mut writable) = (Vec::new(), false);
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "source" => from.extend(
                     self.text_template(value, "source")
                         .map(|x| (MountForm::Source, x, key.span)),
@@ -192,7 +192,7 @@ impl Lower<'_> {
         }
         if !entries
             .iter()
-            .any(|entry| matches!(entry.key.text.as_str(), "source" | "output"))
+            .any(|entry| matches!(&*entry.key.text, "source" | "output"))
         {
             let message = format!("the mount `{}` does not say what it shows", at.text);
             self.missing(at.span, &message, "source: NAME");
@@ -201,15 +201,15 @@ impl Lower<'_> {
         Some(Mount {
             paths,
             writable,
-            ..mount(form, from)
+            ..mount(at, form, from)
         })
     }
 
-    fn output(&mut self, name: &Name, node: &Node) -> Option<Output> {
-        self.check_name(name);
+    fn output(&mut self, name: Name, node: &Node) -> Option<Output> {
+        self.check_name(&name);
         // Where the path is wrong, the output is there still: what refers to it is not wrong too.
-        let output = |path: Option<Name>, span, pin| Output {
-            name: name.clone(),
+        let output = |name, path: Option<Name>, span, pin| Output {
+            name,
             path: path.unwrap_or_else(|| Name {
                 text: "/out".to_owned(),
                 span,
@@ -217,13 +217,13 @@ impl Lower<'_> {
             pin,
         };
         if matches!(node.kind, Kind::Text(_)) {
-            return Some(output(self.literal(node, "an output"), node.span, None));
+            return Some(output(name, self.literal(node, "an output"), node.span, None));
         }
         let entries = self.map(node, "an output")?;
         let mut path = None;
-        let mut pins: Vec<(&Name, Option<Pin>)> = Vec::new();
+        let mut pins: Vec<(&Key<'_>, Option<Pin>)> = Vec::new();
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "path" => path = self.literal(value, "path"),
                 pin if keys::PINS.contains(&pin) => pins.push((key, self.pin(pin, value))),
                 _ => self.unknown_key(key, keys::OUTPUT, "an output"),
@@ -239,7 +239,8 @@ impl Lower<'_> {
             self.missing(name.span, &message, &format!("path: /out/{}", name.text));
         }
         let pin = pins.into_iter().find_map(|(_, pin)| pin);
-        Some(output(path, name.span, pin))
+        let span = name.span;
+        Some(output(name, path, span, pin))
     }
 
     /// The digest that an output has to have.
@@ -334,7 +335,7 @@ impl Lower<'_> {
             retry.times = times(self, node);
         } else {
             for Entry { key, value } in self.map(node, "retry")? {
-                match key.text.as_str() {
+                match &*key.text {
                     "times" => retry.times = times(self, value),
                     "backoff" => retry.backoff_ms = self.time(value, "backoff").unwrap_or(0),
                     "on" => {
@@ -368,7 +369,7 @@ impl Lower<'_> {
             faulty: false,
         };
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "include" => matrix.include = self.cells(value, "include"),
                 "exclude" => matrix.exclude = self.cells(value, "exclude"),
                 "max-parallel" => {
@@ -377,9 +378,10 @@ impl Lower<'_> {
                 }
                 "fail-fast" => matrix.fail_fast = self.boolean(value, "fail-fast").unwrap_or(true),
                 _ => {
-                    self.check_name(key);
-                    match self.axis(key, value) {
-                        Some(axis) => matrix.axes.push((key.clone(), axis)),
+                    let name = key.name();
+                    self.check_name(&name);
+                    match self.axis(&name, value) {
+                        Some(axis) => matrix.axes.push((name, axis)),
                         None => matrix.faulty = true,
                     }
                 }
@@ -421,7 +423,7 @@ impl Lower<'_> {
             if let Some(entries) = self.map(item, "a cell") {
                 let pairs = entries
                     .iter()
-                    .map(|entry| (entry.key.clone(), entry.value.to_data()))
+                    .map(|entry| (entry.key.name(), entry.value.to_data()))
                     .collect();
                 cells.push(At {
                     value: pairs,

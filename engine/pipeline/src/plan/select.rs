@@ -1,14 +1,14 @@
 //! The part of a plan that a run asks for, and only the sources and secrets that it uses. Not here: making the plan.
 
 use airtight_model::id::StepId;
-use airtight_model::plan::{Plan, PlannedStep, PlannedUses, TreeRef};
+use airtight_model::plan::{Plan, PlannedUses, TreeRef};
 use airtight_model::{Diagnostic, Span};
 
 use super::step::steps_of;
 use super::{PlanRequest, Planner, renumbered, source_id};
 use crate::check::{Checked, parse_step, secrets_of};
 use crate::codes;
-use crate::matrix::{self, Selector};
+use crate::matrix::Selector;
 use crate::nearest::{nearest, quoted};
 
 /// Leaves out of a plan what the request does not ask for.
@@ -57,7 +57,7 @@ fn find(name: &str, checked: &Checked, planner: &Planner<'_>) -> Result<Vec<Step
     let Selector::Cell(text) = selector else {
         return Ok(planner.ids(step).collect());
     };
-    let at = matrix::find_cell(&planner.cells[step], &text);
+    let at = planner.cells[step].find(&text);
     let labels = || {
         planner.cells[step]
             .iter()
@@ -123,9 +123,8 @@ fn move_steps(tree: &mut TreeRef, moved: &dyn Fn(&StepId) -> Option<StepId>) {
 /// Drops the sources that no step mounts.
 fn used_sources(mut plan: Plan) -> Plan {
     let mut used = vec![false; plan.sources.len()];
-    let mounted = |step: &PlannedStep| step.mounts.iter().map(|mount| mount.from.clone()).collect::<Vec<_>>();
-    for tree in plan.steps.iter().flat_map(mounted) {
-        if let TreeRef::Source(source) = tree {
+    for mount in plan.steps.iter().flat_map(|step| &step.mounts) {
+        if let TreeRef::Source(source) = &mount.from {
             used[source.index()] = true;
         }
     }

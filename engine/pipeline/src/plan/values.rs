@@ -218,6 +218,7 @@ impl<'a> Values<'a> {
     /// As [`Values::render`], for a place that takes a text.
     pub(super) fn text(&self, template: &Template, fragment: Option<&str>) -> Evaluated<Planned> {
         Ok(match self.render(template, fragment)? {
+            text @ Planned::Literal(Json::String(_)) => text,
             Planned::Literal(data) => Planned::Literal(Json::String(text_of(&data, template.span)?)),
             Planned::Expression(expression) => Planned::Text(vec![TextPart::Expression(expression)]),
             other => other,

@@ -9,7 +9,7 @@ use super::{Components, Hosts, MAX_POLICY_BYTES, Maximum, Policy};
 use crate::codes;
 use crate::limits::{LIMITS, value};
 use crate::lower::Lower;
-use crate::node::{Entry, Kind, Name, Node};
+use crate::node::{Entry, Key, Kind, Name, Node};
 use crate::syntax;
 
 const KEYS: &[&str] = &[
@@ -61,7 +61,7 @@ impl Lower<'_> {
             );
         }
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "airtight-policy" if value.to_data() == serde_json::json!(1) => {}
                 "airtight-policy" => {
                     let found =
@@ -92,12 +92,12 @@ impl Lower<'_> {
     }
 
     /// `false` refuses; `true` says what goes without saying.
-    fn refused(&mut self, key: &Name, value: &Node) -> Option<Span> {
+    fn refused(&mut self, key: &Key<'_>, value: &Node) -> Option<Span> {
         let allowed = self.boolean(value, &key.text)?;
         (!allowed).then_some(key.span)
     }
 
-    fn hosts(&mut self, key: &Name, node: &Node) -> Hosts {
+    fn hosts(&mut self, key: &Key<'_>, node: &Node) -> Hosts {
         let mut hosts = Hosts {
             place: key.span,
             http: Vec::new(),
@@ -122,7 +122,7 @@ impl Lower<'_> {
         hosts
     }
 
-    fn policy_secrets(&mut self, key: &Name, node: &Node) -> Secrets {
+    fn policy_secrets(&mut self, key: &Key<'_>, node: &Node) -> Secrets {
         let mut secrets = Secrets {
             place: key.span,
             rules: Vec::new(),
@@ -134,7 +134,7 @@ impl Lower<'_> {
         for item in items {
             if let Kind::Map(entries) = &item.kind {
                 for Entry { key, value } in entries {
-                    let rule = self.secret_rule(key, value);
+                    let rule = self.secret_rule(&key.name(), value);
                     secrets.rules.push(rule);
                 }
             } else if let Some(name) = self.literal(item, "a secret") {
@@ -159,7 +159,7 @@ impl Lower<'_> {
             return rule;
         }
         for Entry { key, value } in self.map(node, "a secret").unwrap_or_default() {
-            match key.text.as_str() {
+            match &*key.text {
                 "from" => {
                     let source = self.secret(name, value).and_then(|secret| secret.source);
                     rule.from = source.map(|source| source.value);

@@ -9,7 +9,7 @@ use crate::codes;
 use crate::keys;
 use crate::lower::Lower;
 use crate::nearest::{nearest, quoted};
-use crate::node::{Entry, Kind, Name, Node};
+use crate::node::{Entry, Key, Kind, Name, Node};
 
 /// Headers that Airtight sets itself, or that say where a message ends.
 const RESERVED: [&str; 12] = [
@@ -28,7 +28,8 @@ const RESERVED: [&str; 12] = [
 ];
 
 impl Lower<'_> {
-    pub(crate) fn secret_item(&mut self, Entry { key: name, value }: &Entry) -> Option<SecretItem> {
+    pub(crate) fn secret_item(&mut self, Entry { key, value }: &Entry) -> Option<SecretItem> {
+        let name = key.name();
         let entries = self.map(value, "a secret")?;
         let mut item = SecretItem {
             grant: SecretGrant {
@@ -43,7 +44,7 @@ impl Lower<'_> {
             env: None,
         };
         for Entry { key, value } in entries {
-            match key.text.as_str() {
+            match &*key.text {
                 "to" => {
                     for name in self.names(value, "to") {
                         if let Some(origin) = self.origin(&name) {
@@ -112,7 +113,7 @@ impl Lower<'_> {
                         None
                     }
                 },
-                Kind::Text(text) => match text.as_str() {
+                Kind::Text(text) => match &**text {
                     "bearer" => Some(SecretPlace::Bearer),
                     "basic" => Some(SecretPlace::Basic),
                     text => {
@@ -139,14 +140,14 @@ impl Lower<'_> {
             .push(Diagnostic::error(codes::BAD_VALUE, node.span, message).help(help));
     }
 
-    fn named_place(&mut self, key: &Name, value: &Node) -> Option<SecretPlace> {
-        if !keys::PLACE.contains(&key.text.as_str()) {
+    fn named_place(&mut self, key: &Key<'_>, value: &Node) -> Option<SecretPlace> {
+        if !keys::PLACE.contains(&&*key.text) {
             self.unknown_key(key, keys::PLACE, "a place");
             return None;
         }
         let name = self.literal(value, &key.text)?;
         let text = name.text.as_str();
-        let wrong = match key.text.as_str() {
+        let wrong = match &*key.text {
             "header" => header_problem(text),
             "query" if text.is_empty() || text.chars().any(char::is_control) => Some((
                 "is not the name of a parameter".to_owned(),
@@ -164,7 +165,7 @@ impl Lower<'_> {
                 .push(Diagnostic::error(codes::BAD_VALUE, name.span, message).help(help));
             return None;
         }
-        Some(match key.text.as_str() {
+        Some(match &*key.text {
             "header" => SecretPlace::Header(text.to_ascii_lowercase()),
             "query" => SecretPlace::Query(name.text),
             _ => SecretPlace::Body(name.text),
