@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,16 @@ use crate::error::{At, StoreError};
 const SNAPSHOT_AGE: Duration = Duration::from_millis(50);
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(20);
-/// How many records, and how many bytes of them, may wait before they are written.
-const MAX_WAITING: usize = 20_000;
+/// How many records, and how many bytes of them, may wait before they are written. Keys are digests: in a large index, nearly
+/// every record is on a page of its own, and a batch writes most of the pages whatever its size.
+const MAX_WAITING: usize = 100_000;
 const MAX_WAITING_BYTES: usize = 16 << 20;
-/// How long a record may wait while others come.
+/// How long a record may wait while others come, and how many times as long as the last batch took to write.
 const MAX_WAIT: Duration = Duration::from_secs(2);
+const WAIT_PER_WRITE: u32 = 8;
+/// How many pages are written to the log before it is brought into the index. In a longer one every read has more to look through.
+const MAX_LOG: usize = 8000;
+const PAGE_SIZE: usize = 4096;
 
 type Batch = FxHashMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -38,6 +43,8 @@ pub(super) struct Index {
     writer: Mutex<Option<Connection>>,
     reader: Mutex<Reader>,
     waiting: Mutex<Waiting>,
+    /// How many pages the log has, at most, that are not in the index.
+    log: AtomicUsize,
     /// Whether the reader's connection is to an index that was set aside.
     stale: AtomicBool,
 }
@@ -50,6 +57,8 @@ struct Waiting {
     /// What is being written: visible to readers until it is.
     writing: Arc<Batch>,
     since: Option<Instant>,
+    /// How long the last batch took to write.
+    took: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -83,6 +92,7 @@ impl Index {
             writer,
             reader,
             waiting,
+            log: AtomicUsize::new(0),
             stale: AtomicBool::new(false),
         }
     }
@@ -175,7 +185,8 @@ impl Index {
         waiting.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         waiting.next.insert(full_key(kind, key), value);
         let since = *waiting.since.get_or_insert_with(Instant::now);
-        Ok(waiting.next.len() >= MAX_WAITING || waiting.bytes >= MAX_WAITING_BYTES || since.elapsed() >= MAX_WAIT)
+        let wait = MAX_WAIT.max(waiting.took * WAIT_PER_WRITE);
+        Ok(waiting.next.len() >= MAX_WAITING || waiting.bytes >= MAX_WAITING_BYTES || since.elapsed() >= wait)
     }
 
     fn refuse_writing(&self) -> StoreError {
@@ -196,13 +207,17 @@ impl Index {
             Arc::clone(&waiting.writing)
         };
         drop(guard);
+        let began = Instant::now();
         let result = if batch.is_empty() {
             Ok(())
         } else {
             self.commit(&mut writer, &batch)
         };
-        self.end_snapshot();
+        self.end_snapshot_and(|| self.shorten_log(writer.as_ref()));
         let mut waiting = self.waiting();
+        if !batch.is_empty() {
+            waiting.took = began.elapsed();
+        }
         if result.is_err() {
             // Nothing is lost: it waits again, behind what came since.
             for (key, value) in batch.iter() {
@@ -217,10 +232,17 @@ impl Index {
         for last_try in [false, true] {
             if writer.is_none() {
                 *writer = Some(self.open_to_write()?);
+                // What processes left that were killed.
+                let left = log_of(&self.path).metadata().map_or(0, |metadata| metadata.len());
+                self.log.store(left as usize / PAGE_SIZE, Ordering::SeqCst);
             }
             let connection = writer.as_mut().expect("it was just opened");
             match write_batch(connection, batch) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    let bytes: usize = batch.values().flatten().map(Vec::len).sum();
+                    self.log.fetch_add(batch.len() + bytes / PAGE_SIZE, Ordering::SeqCst);
+                    return Ok(());
+                }
                 Err(error) if is_damage(&error) && !last_try => {
                     *writer = None;
                     self.set_aside()?;
@@ -268,7 +290,7 @@ impl Index {
         }
         connection.execute_batch(
             "PRAGMA synchronous = OFF; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY; \
-             PRAGMA wal_autocheckpoint = 8000; \
+             PRAGMA wal_autocheckpoint = 0; \
              CREATE TABLE IF NOT EXISTS records (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
         )?;
         Ok(connection)
@@ -371,12 +393,33 @@ impl Index {
 
     /// Sees that the next read is of a newer snapshot.
     pub(super) fn end_snapshot(&self) {
+        self.end_snapshot_and(|| {});
+    }
+
+    /// As [`Index::end_snapshot`], and does something while nothing is read.
+    fn end_snapshot_and(&self, then: impl FnOnce()) {
         let mut reader = self.reader.lock().expect("no one panics while holding the lock");
         if reader.snapshot.take().is_some()
             && let Some(connection) = &reader.connection
             && connection.execute_batch("COMMIT").is_err()
         {
             *reader = Reader::default();
+        }
+        then();
+    }
+
+    /// Brings a long log into the index. Only while this process reads nothing: SQLite begins a log anew when no one reads from it, and its
+    /// own checkpoints come when a batch is written, while a snapshot is read. The log would grow for as long as the process works.
+    fn shorten_log(&self, writer: Option<&Connection>) {
+        let Some(connection) = writer.filter(|_| self.log.load(Ordering::SeqCst) >= MAX_LOG) else {
+            return;
+        };
+        let columns = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], columns) {
+            Ok((pages, done)) if pages == done => self.log.store(0, Ordering::SeqCst),
+            // Another process reads: the next batch tries again.
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the log of the index is not brought into it"),
         }
     }
 
