@@ -27,6 +27,8 @@ const WAIT_PER_WRITE: u32 = 8;
 /// How many pages are written to the log before it is brought into the index. In a longer one every read has more to look through.
 const MAX_LOG: usize = 8000;
 const PAGE_SIZE: usize = 4096;
+/// How much of the index who writes keeps in memory, at most.
+const WRITER_CACHE: &str = "PRAGMA cache_size = -64000";
 
 type Batch = FxHashMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -231,7 +233,10 @@ impl Index {
     fn commit(&self, writer: &mut Option<Connection>, batch: &Batch) -> Result<(), StoreError> {
         for last_try in [false, true] {
             if writer.is_none() {
-                *writer = Some(self.open_to_write()?);
+                let connection = self.open_to_write()?;
+                // What is written stays in its memory, unlike what is read: a large index is written all over in each batch.
+                let _ = connection.execute_batch(WRITER_CACHE);
+                *writer = Some(connection);
                 // What processes left that were killed.
                 let left = log_of(&self.path).metadata().map_or(0, |metadata| metadata.len());
                 self.log.store(left as usize / PAGE_SIZE, Ordering::SeqCst);
