@@ -291,14 +291,15 @@ impl Driver for Disk {
     }
 
     fn blobs(&self, each: &mut dyn FnMut(Stored)) -> Result<(), StoreError> {
-        self.scan(Kind::Place, &[], &mut |key, value| {
-            if let (Ok(digest), Ok(place)) = (<[u8; 32]>::try_from(key), Place::from_record(value)) {
-                each(Stored {
-                    digest: BlobDigest::from_bytes(digest),
-                    size: place.len.into(),
-                    packed: true,
-                });
-            }
+        if !self.read_only {
+            self.flush(false)?;
+        }
+        self.each_place(&mut |digest, place| {
+            each(Stored {
+                digest,
+                size: place.len.into(),
+                packed: true,
+            });
         })?;
         self.each_object(&mut |digest, _, size| {
             each(Stored {
@@ -380,34 +381,58 @@ impl Disk {
         Ok(freed + self.retain_packed(keep)?)
     }
 
-    fn retain_packed(&self, keep: &dyn Fn(&BlobDigest) -> bool) -> Result<u64, StoreError> {
-        let mut live: rustc_hash::FxHashMap<u64, Vec<(BlobDigest, Place)>> = Default::default();
-        let mut dead = Vec::new();
+    /// Removes the places of what is not kept; returns how many bytes each pack has of what is.
+    fn remove_dead_places(
+        &self,
+        keep: &dyn Fn(&BlobDigest) -> bool,
+    ) -> Result<rustc_hash::FxHashMap<u64, u64>, StoreError> {
+        let mut used: rustc_hash::FxHashMap<u64, u64> = Default::default();
+        let mut done = Ok(());
         self.index.scan(Kind::Place, &[], &mut |key, value| {
             let digest = <[u8; 32]>::try_from(key).map(BlobDigest::from_bytes);
             match (digest, Place::from_record(value)) {
-                (Ok(digest), Ok(place)) if keep(&digest) => live.entry(place.pack).or_default().push((digest, place)),
-                _ => dead.push(key.to_vec()),
+                (Ok(digest), Ok(place)) if keep(&digest) => {
+                    *used.entry(place.pack).or_default() += u64::from(place.len)
+                }
+                // Written as it goes: a million of them would not be held in memory.
+                _ if done.is_ok() => done = self.put(Kind::Place, key, None),
+                _ => {}
             }
         })?;
-        for key in dead {
-            self.index.put(Kind::Place, &key, None)?;
-        }
+        done?;
+        self.flush(false)?;
+        Ok(used)
+    }
+
+    fn each_place(&self, each: &mut dyn FnMut(BlobDigest, Place)) -> Result<(), StoreError> {
+        self.index.scan(Kind::Place, &[], &mut |key, value| {
+            if let (Ok(digest), Ok(place)) = (<[u8; 32]>::try_from(key), Place::from_record(value)) {
+                each(BlobDigest::from_bytes(digest), place);
+            }
+        })
+    }
+
+    fn retain_packed(&self, keep: &dyn Fn(&BlobDigest) -> bool) -> Result<u64, StoreError> {
+        let used = self.remove_dead_places(keep)?;
         let mut freed = 0;
         let mut old = Vec::new();
         for (number, path) in self.packs.list()? {
             let size = path.metadata().map_or(0, |metadata| metadata.len());
-            let used: u64 = live
-                .get(&number)
-                .into_iter()
-                .flatten()
-                .map(|(_, place)| u64::from(place.len))
-                .sum();
+            let used = used.get(&number).copied().unwrap_or_default();
             // Half of it and more is dead: what lives moves to another pack.
             if used * 2 < size {
                 freed += size.saturating_sub(used);
                 old.push((number, path));
             }
+        }
+        let mut live: rustc_hash::FxHashMap<u64, Vec<(BlobDigest, Place)>> = Default::default();
+        if old.iter().any(|(number, _)| used.contains_key(number)) {
+            live.extend(old.iter().map(|(number, _)| (*number, Vec::new())));
+            self.each_place(&mut |digest, place| {
+                if let Some(live) = live.get_mut(&place.pack) {
+                    live.push((digest, place));
+                }
+            })?;
         }
         self.packs.avoid(old.iter().map(|(number, _)| *number));
         for (digest, place) in old
