@@ -1,10 +1,14 @@
 //! Open blobs. Not here: where they are kept, and private files that become blobs.
 
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
 use airtight_model::BlobDigest;
 
-use crate::error::StoreError;
+use crate::error::{At, StoreError};
 use crate::large::{Fault, LargeFile};
 use crate::store::Inner;
 
@@ -74,6 +78,22 @@ impl Blob {
         let count = self.read_at(0, &mut out)?;
         out.truncate(count);
         Ok(out)
+    }
+
+    /// Writes the whole blob to an empty file that can be read too; errors of that file have the path `shown`. What is in the file afterwards
+    /// was read back and is the blob.
+    pub(crate) fn write_to(&self, target: &File, shown: &Path) -> Result<(), StoreError> {
+        let large = match &self.content {
+            Content::Bytes(bytes) => return target.write_all_at(bytes, 0).at("write", shown),
+            Content::Large(large) => large,
+        };
+        if large.file.write_to(&large.digest, target, shown)? {
+            return Ok(());
+        }
+        // Whose fault it is: where the blob is altered, this says so and sets it aside.
+        self.for_each_part::<StoreError>(|_| Ok(()))?;
+        let error = io::Error::other("what was written to it is not what is in it");
+        Err(error).at("write", shown)
     }
 
     /// Hands the whole blob to `each`, at most 1 MiB at a time, in order.

@@ -4,7 +4,7 @@
 mod beside;
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -216,13 +216,21 @@ impl Store {
                 let mode = if *executable { 0o755 } else { 0o644 };
                 let blob = self.blob(blob)?;
                 let failed = |verb| move |error| WriteError::at(verb, name, error);
-                let mut file = parent
-                    .open_with(name, OpenOptions::new().write(true).create_new(true).mode(mode))
-                    .map_err(failed("create"))?;
-                blob.for_each_part(|part| file.write_all(part).map_err(failed("write")))?;
+                let file = parent
+                    .open_with(
+                        name,
+                        OpenOptions::new().read(true).write(true).create_new(true).mode(mode),
+                    )
+                    .map_err(failed("create"))?
+                    .into_std();
+                blob.write_to(&file, Path::new(name)).map_err(|error| match error {
+                    StoreError::Io { verb, path, source } if path == Path::new(name) => {
+                        WriteError::Io(verb, path, source)
+                    }
+                    other => WriteError::Store(other),
+                })?;
                 // Not what the user's mask leaves of it: an export is the same for everyone.
-                file.set_permissions(Permissions::from_mode(mode))
-                    .map_err(failed("write"))?;
+                rustix::fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(|error| failed("write")(error.into()))?;
                 if sync {
                     file.sync_all().map_err(failed("sync"))?;
                 }

@@ -1,6 +1,7 @@
 //! Large blobs: files with content and outboard, read range by range, each checked. Not here: where the files are.
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use airtight_model::BlobDigest;
 use blake3::hazmat::ChainingValue;
 
+use crate::copy::{self, CopyError};
 use crate::driver::TempFile;
 use crate::error::{At, StoreError};
 use crate::outboard::{self, GROUP, GROUPS_IN_SEGMENT, Outboard, SEGMENT};
@@ -21,13 +23,19 @@ pub(crate) const MAX_BLOB: u64 = 1 << 42;
 
 /// Writes outboard and trailer behind the content of a file, which so becomes that of a large blob.
 pub(crate) fn seal(file: &TempFile, outboard: &Outboard) -> Result<(), StoreError> {
-    let mut end = Vec::with_capacity((outboard.groups.len() + outboard.segments.len()) * 32 + TRAILER as usize);
-    for value in outboard.groups.iter().chain(&outboard.segments) {
-        end.extend_from_slice(value);
-    }
-    end.extend_from_slice(&outboard.len.to_le_bytes());
+    let groups = outboard.groups.as_flattened();
+    file.file.write_all_at(groups, outboard.len).at("write", &file.path)?;
+    seal_groups(file, outboard.len, &outboard.segments)
+}
+
+/// As [`seal`], of a file that has the values of the groups already.
+pub(crate) fn seal_groups(file: &TempFile, len: u64, segments: &[ChainingValue]) -> Result<(), StoreError> {
+    let (group_count, _) = outboard::counts(len);
+    let mut end = segments.as_flattened().to_vec();
+    end.extend_from_slice(&len.to_le_bytes());
     end.extend_from_slice(&MAGIC);
-    file.file.write_all_at(&end, outboard.len).at("write", &file.path)
+    let at = len + group_count * 32;
+    file.file.write_all_at(&end, at).at("write", &file.path)
 }
 
 /// An open large blob.
@@ -106,6 +114,16 @@ impl LargeFile {
 
     pub(crate) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Writes the content to an empty file, which `shown` names, and sees that what arrived there is the blob. False when it is not: this
+    /// blob was altered, or that file is being written by someone else.
+    pub(crate) fn write_to(&self, digest: &BlobDigest, target: &File, shown: &Path) -> Result<bool, StoreError> {
+        match copy::copy_and_hash(self.file.as_fd(), target, shown, self.len, false) {
+            Ok(hashed) => Ok(hashed.is_some_and(|hashed| hashed.digest == *digest)),
+            Err(CopyError::Store(error)) => Err(error),
+            Err(CopyError::Source(error)) => Ok(Err(std::io::Error::from(error)).at("read", &self.path)?),
+        }
     }
 
     fn values_of_segment(&self, segment: u64) -> Result<Arc<Vec<ChainingValue>>, Fault> {

@@ -4,6 +4,7 @@
 mod archive;
 mod blob;
 mod cache;
+mod copy;
 mod disk;
 mod driver;
 mod error;
@@ -20,6 +21,7 @@ mod memory;
 mod outboard;
 mod reason;
 mod scratch;
+mod segments;
 mod store;
 mod sweep;
 mod trees;

@@ -24,6 +24,14 @@ pub(crate) fn group_value(offset: u64, bytes: &[u8]) -> ChainingValue {
     hasher.finalize_non_root()
 }
 
+/// The chaining values of the groups of content that begins at `offset`.
+pub(crate) fn group_values(offset: u64, bytes: &[u8]) -> Vec<ChainingValue> {
+    let groups = bytes.chunks(GROUP as usize).enumerate();
+    groups
+        .map(|(i, bytes)| group_value(offset + i as u64 * GROUP, bytes))
+        .collect()
+}
+
 /// The value of a subtree of `len` bytes from those of its parts of `unit` bytes each.
 pub(crate) fn merge(values: &[ChainingValue], len: u64, unit: u64) -> ChainingValue {
     match values {
@@ -73,7 +81,7 @@ pub(crate) fn digest_of_groups(groups: &[ChainingValue], len: u64) -> BlobDigest
 
 /// Hashes content from its beginning to its end, keeping the values of the groups. A full group waits in `partial` until
 /// a byte follows it: it may be the last, and then the only one.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Builder {
     groups: Vec<ChainingValue>,
     partial: Vec<u8>,
@@ -107,14 +115,14 @@ impl Builder {
         }
     }
 
-    /// The digest of what was given so far and, where it is more than a group, the outboard.
-    pub(crate) fn finish(&self) -> (BlobDigest, Option<Outboard>) {
+    /// The digest of what was given and, where it is more than a group, the outboard.
+    pub(crate) fn finish(self) -> (BlobDigest, Option<Outboard>) {
         let len = self.len();
         if len <= GROUP {
             // A single group is the root, whose value is made otherwise. It is all in `partial`: see `update`.
             return (BlobDigest::of(&self.partial), None);
         }
-        let mut groups = self.groups.clone();
+        let mut groups = self.groups;
         if !self.partial.is_empty() {
             groups.push(group_value(len - self.partial.len() as u64, &self.partial));
         }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use airtight_model::BlobDigest;
 
 use crate::blob::copy_from;
-use crate::driver::TempFile;
+use crate::driver::{SMALL, TempFile};
 use crate::error::{At, StoreError};
-use crate::outboard::{Builder, Outboard};
+use crate::outboard::Builder;
+use crate::segments;
 use crate::store::Inner;
 
 /// How many bytes are kept in memory before a file is made.
@@ -51,22 +52,22 @@ impl Spilled {
         written
     }
 
-    /// The digest and outboard of what is there.
-    fn hash(&self) -> Result<(BlobDigest, Option<Outboard>), StoreError> {
-        if let Some(builder) = self.builder.as_ref().filter(|builder| builder.len() == self.len) {
-            return Ok(builder.finish());
+    /// Whether all of it was hashed as it was written.
+    fn is_hashed(&self) -> bool {
+        self.builder.as_ref().is_some_and(|builder| builder.len() == self.len)
+    }
+
+    /// All of it, where it is no more than fits among others in a pack.
+    fn small(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.len > SMALL as u64 {
+            return Ok(None);
         }
-        let mut builder = Builder::default();
-        let mut buffer = vec![0; 1 << 20];
-        while builder.len() < self.len {
-            let wanted = (self.len - builder.len()).min(buffer.len() as u64) as usize;
-            self.file
-                .file
-                .read_exact_at(&mut buffer[..wanted], builder.len())
-                .at("read", &self.file.path)?;
-            builder.update(&buffer[..wanted]);
-        }
-        Ok(builder.finish())
+        let mut bytes = vec![0; self.len as usize];
+        self.file
+            .file
+            .read_exact_at(&mut bytes, 0)
+            .at("read", &self.file.path)?;
+        Ok(Some(bytes))
     }
 }
 
@@ -179,7 +180,14 @@ impl Scratch {
     pub fn digest(&self) -> Result<(BlobDigest, u64), StoreError> {
         match &self.body {
             Body::Memory(bytes) => Ok((BlobDigest::of(bytes), self.len())),
-            Body::File(file) => Ok((file.hash()?.0, file.len)),
+            Body::File(file) => {
+                let digest = match (file.small()?, &file.builder) {
+                    (Some(bytes), _) => BlobDigest::of(&bytes),
+                    (None, Some(builder)) if file.is_hashed() => builder.clone().finish().0,
+                    (None, _) => segments::hash(&file.file.file, &file.file.path, file.len, false)?.digest,
+                };
+                Ok((digest, file.len))
+            }
         }
     }
 }
@@ -192,19 +200,19 @@ impl Inner {
             Body::File(spilled) => spilled,
         };
         let len = spilled.len;
-        let (digest, outboard) = spilled.hash()?;
-        match outboard {
-            Some(outboard) if len > crate::driver::SMALL as u64 => self.adopt(&digest, spilled.file, &outboard)?,
-            _ => {
-                let mut bytes = vec![0; len as usize];
-                spilled
-                    .file
-                    .file
-                    .read_exact_at(&mut bytes, 0)
-                    .at("read", &spilled.file.path)?;
-                self.put_bytes(&bytes)?;
-            }
+        if let Some(bytes) = spilled.small()? {
+            return Ok((self.put_bytes(&bytes)?, len));
         }
-        Ok((digest, len))
+        if spilled.is_hashed()
+            && let Some(builder) = spilled.builder
+        {
+            let (digest, outboard) = builder.finish();
+            let outboard = outboard.expect("it is more than one group");
+            self.adopt(&digest, spilled.file, &outboard)?;
+            return Ok((digest, len));
+        }
+        let hashed = segments::hash(&spilled.file.file, &spilled.file.path, len, true)?;
+        self.adopt_hashed(&hashed, spilled.file, len)?;
+        Ok((hashed.digest, len))
     }
 }

@@ -16,6 +16,7 @@ use crate::large::{self, Fault, LargeFile};
 use crate::memory::Memory;
 use crate::outboard::{Builder, Outboard};
 use crate::scratch::Scratch;
+use crate::segments::Hashed;
 use crate::trees::TreeCache;
 
 /// A handle to a store. Clones share it; what the last one leaves waiting is written when it goes.
@@ -325,6 +326,15 @@ impl Inner {
         }
         large::seal(&file, outboard)?;
         self.driver.adopt(digest, file)
+    }
+
+    /// As [`Inner::adopt`], of a file that has the values of its groups already.
+    pub(crate) fn adopt_hashed(&self, hashed: &Hashed, file: TempFile, len: u64) -> Result<(), StoreError> {
+        if self.driver.has(&hashed.digest)? {
+            return Ok(());
+        }
+        large::seal_groups(&file, len, &hashed.segments)?;
+        self.driver.adopt(&hashed.digest, file)
     }
 
     /// Sets a blob aside whose bytes are others, and says so.

@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, readlinkat, sta
 use super::seen::{Seen, SeenFolder, SeenRef, Stamp};
 use super::walk::{Listing, Walk, join};
 use super::{IngestError, LinkProblem, Sink};
+use crate::copy::{CopyError, retry};
 use crate::driver::SMALL;
 
 /// How many names a thread takes at a time.
@@ -212,8 +213,8 @@ impl Walk<'_> {
             return Err(IngestError::Changed { path: path() });
         }
         let (digest, size) = self.read_content(&file, before.size()).map_err(|error| match error {
-            ReadError::Io(error) => IngestError::unreadable(&path(), error),
-            ReadError::Store(error) => error.into(),
+            CopyError::Source(error) => IngestError::unreadable(&path(), error),
+            CopyError::Store(error) => error.into(),
         })?;
         let after = Stamp::of(&stat(&file)?);
         if before != after || size != before.size() {
@@ -222,7 +223,7 @@ impl Walk<'_> {
         Ok((before, digest))
     }
 
-    fn read_content(&self, file: &OwnedFd, size: u64) -> Result<(BlobDigest, u64), ReadError> {
+    fn read_content(&self, file: &OwnedFd, size: u64) -> Result<(BlobDigest, u64), CopyError> {
         if size <= SMALL as u64 {
             // One byte more, to see a file that has grown.
             let mut bytes = vec![0; size as usize + 1];
@@ -238,6 +239,13 @@ impl Walk<'_> {
                 Sink::Digests => BlobDigest::of(&bytes[..len]),
             };
             return Ok((digest, len as u64));
+        }
+        let changed = Ok((BlobDigest::of(b""), size.wrapping_add(1)));
+        if self.sink == Sink::Store
+            && let Some(temp) = self.store.inner.driver.temp()?
+        {
+            let kept = self.store.inner.put_file(file.as_fd(), size, temp)?;
+            return kept.map_or(changed, |digest| Ok((digest, size)));
         }
         let mut buffer = vec![0; 1 << 20];
         let mut hasher = blake3::Hasher::new();
@@ -257,38 +265,12 @@ impl Walk<'_> {
             }
             len += count as u64;
             if len > size {
-                // It grows: that it changed is known already.
-                return Ok((BlobDigest::of(b""), len));
+                return changed;
             }
         }
         match scratch {
             Some(scratch) => Ok(self.store.put_scratch(scratch)?),
             None => Ok((BlobDigest::from_bytes(*hasher.finalize().as_bytes()), len)),
-        }
-    }
-}
-enum ReadError {
-    Io(rustix::io::Errno),
-    Store(crate::error::StoreError),
-}
-
-impl From<rustix::io::Errno> for ReadError {
-    fn from(error: rustix::io::Errno) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<crate::error::StoreError> for ReadError {
-    fn from(error: crate::error::StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-fn retry<T>(mut call: impl FnMut() -> rustix::io::Result<T>) -> rustix::io::Result<T> {
-    loop {
-        match call() {
-            Err(rustix::io::Errno::INTR) => {}
-            other => return other,
         }
     }
 }
