@@ -183,6 +183,8 @@ pub(crate) struct Check<'a> {
     stage_names: Vec<String>,
     exports: Vec<CheckedExport>,
     programs: Programs,
+    /// What is said of names of steps that are not there: many steps may name the same one.
+    helped: RefCell<HashMap<String, String>>,
     found: RefCell<Vec<Diagnostic>>,
 }
 
@@ -205,6 +207,7 @@ impl<'a> Check<'a> {
             stage_names: Vec::new(),
             exports: Vec::new(),
             programs: Programs::default(),
+            helped: RefCell::default(),
             found: RefCell::default(),
         }
     }

@@ -12,6 +12,8 @@ pub(crate) fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>)
     let near = known
         .into_iter()
         .filter(|name| name.len() <= MAX_COMPARED)
+        // What is longer or shorter by more than the limit is farther than it: most of many names are told so at once.
+        .filter(|name| !(name.is_ascii() && wrong.is_ascii()) || name.len().abs_diff(wrong.len()) <= limit)
         .filter_map(|name| {
             let fold = |text: &str| text.to_lowercase().replace('_', "-");
             let cost = if fold(name) == fold(wrong) {

@@ -128,3 +128,22 @@ fn cells_of_one_name_are_refused() {
         ["the matrix has this cell already"]
     );
 }
+
+// Thousands of steps that name steps which are not there are all told, each with the name that it meant.
+#[test]
+fn many_wrong_names_are_all_told() {
+    let mut text =
+        "airtight: 1\nsteps:\n  compile: { uses: ./tools/clang.wasm }\n  package: { uses: ./tools/clang.wasm }\n"
+            .to_owned();
+    for i in 0..5_000 {
+        let wrong = if i % 2 == 0 { "compil" } else { "packages" };
+        writeln!(text, "  s{i}: {{ uses: ./tools/clang.wasm, after: {wrong} }}").unwrap();
+    }
+    let parsed = parse("airtight.yaml", text, &|_| Err(String::new()));
+    let found = check(&parsed, &catalog::Invented).1;
+    assert_eq!(found.len(), 5_000);
+    for (i, one) in found.iter().enumerate() {
+        let meant = if i % 2 == 0 { "compile" } else { "package" };
+        assert_eq!(one.help.as_deref(), Some(format!("did you mean `{meant}`?").as_str()));
+    }
+}

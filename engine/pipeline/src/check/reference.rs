@@ -9,6 +9,10 @@ use crate::matrix::{Cells, Selector};
 use crate::nearest::{nearest, quoted};
 use crate::node::Name;
 
+/// For how many names of steps that are not there a near one is looked for. A search looks at all names, so that a
+/// large pipeline whose references are all wrong would be looked through as often as it is large.
+const MAX_SEARCHES: usize = 100;
+
 /// An output of a step, found.
 #[derive(Debug, Clone)]
 pub(crate) struct Reference {
@@ -99,11 +103,19 @@ impl Check<'_> {
     }
 
     pub(super) fn step_help(&self, name: &str) -> String {
+        if let Some(known) = self.helped.borrow().get(name) {
+            return known.clone();
+        }
+        if self.helped.borrow().len() >= MAX_SEARCHES {
+            return "write the name of a step".to_owned();
+        }
         let names = self.steps.iter().map(|step| step.decl.name.text.as_str());
-        match nearest(name, names.clone()) {
+        let help = match nearest(name, names.clone()) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the steps are {}", quoted(names)),
-        }
+        };
+        self.helped.borrow_mut().insert(name.to_owned(), help.clone());
+        help
     }
 
     /// Finds what `after:` names.
