@@ -72,7 +72,7 @@ pub(crate) fn copy_and_hash(
     let segments = Segments::new(target, path, len, keep);
     let copied = std::thread::scope(|scope| {
         if segments::threads_for(len) > 1 {
-            scope.spawn(|| segments.work());
+            segments::helper(scope, || segments.work());
         }
         let copied = copy(source, target, path, len, |ready| segments.ready(ready));
         match &copied {

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
+use std::thread::Scope;
 
 use airtight_model::BlobDigest;
 use blake3::hazmat::ChainingValue;
@@ -58,13 +59,20 @@ pub(crate) fn threads_for(len: u64) -> usize {
     available.min(MAX_THREADS).min((len / WORTH_A_THREAD) as usize + 1)
 }
 
+/// Lets another thread help. Where the system gives none, who would be helped does all of it.
+pub(crate) fn helper<'scope>(scope: &'scope Scope<'scope, '_>, work: impl FnOnce() + Send + 'scope) {
+    if let Err(error) = std::thread::Builder::new().spawn_scoped(scope, work) {
+        tracing::debug!(%error, "no other thread helps");
+    }
+}
+
 /// Hashes `len` bytes of a file, more than a group, by several threads.
 pub(crate) fn hash(file: &File, path: &Path, len: u64, keep: bool) -> Result<Hashed, StoreError> {
     let segments = Segments::new(file, path, len, keep);
     segments.ready(len);
     std::thread::scope(|scope| {
         for _ in 1..threads_for(len) {
-            scope.spawn(|| segments.work());
+            helper(scope, || segments.work());
         }
         segments.work();
     });

@@ -18,6 +18,7 @@ use super::rules::{Excludes, LeftOut, LeftOutReason, Rules};
 use super::seen::{Known, Seen, SeenFolder, SeenRef, Stamp};
 use super::{IngestError, IngestRequest, Ingested, Sink, links};
 use crate::driver::Kind;
+use crate::segments::helper;
 use crate::store::Store;
 use crate::walk::MAX_PATH_LEN;
 
@@ -216,7 +217,7 @@ impl<'a> Walk<'a> {
         let threads = threads();
         std::thread::scope(|scope| {
             for _ in 1..threads {
-                scope.spawn(|| self.work());
+                helper(scope, || self.work());
             }
             self.work();
         });
