@@ -545,4 +545,27 @@ mod tests {
         assert_eq!((count(Kind::Source, &[0xff]), count(Kind::Source, &[0xfe])), (1, 0));
         assert_eq!(after_all(&[1, 0xff, 0xff]), [2]);
     }
+
+    // A process that writes and reads in turn, as every long one does: the log is begun anew, and all records are there.
+    #[test]
+    fn the_log_stays_short_while_one_process_writes_and_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = Index::new(folder.path().join("index.db"), false);
+        let key = |i: u32| *blake3::hash(&i.to_le_bytes()).as_bytes();
+        let mut longest = 0;
+        for batch in 0..60u32 {
+            for i in batch * 1000..(batch + 1) * 1000 {
+                index.put(Kind::Place, &key(i), Some(vec![5; 20])).unwrap();
+            }
+            // A snapshot that is still read when the batch is written.
+            assert_eq!(index.get(Kind::Place, &key(u32::MAX)).unwrap(), None);
+            index.write(|| Ok(())).unwrap();
+            longest = longest.max(log_of(&index.path).metadata().unwrap().len());
+        }
+        let most = (MAX_LOG * 2 * PAGE_SIZE) as u64;
+        assert!(longest < most, "the log has {longest} bytes");
+        for i in [0, 777, 59_999] {
+            assert_eq!(index.get(Kind::Place, &key(i)).unwrap(), Some(vec![5; 20]));
+        }
+    }
 }
