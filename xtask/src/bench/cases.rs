@@ -95,7 +95,7 @@ pub(crate) const CASES: &[Case] = &[
         work: "a guest that computes for seconds",
         scale: None,
         memory: false,
-        measure: |bench| guests::cpu(bench, bench.size(1000, 2)),
+        measure: |bench| guests::cpu(bench, bench.size(4000, 2)),
     },
     Case {
         name: "read-10000",
@@ -116,7 +116,7 @@ pub(crate) const CASES: &[Case] = &[
         work: "the memory of one more step at the same time",
         scale: None,
         memory: true,
-        measure: |bench| memory::step(bench, bench.size(100, 1)),
+        measure: |bench| memory::step(bench, bench.size(300, 1)),
     },
     Case {
         name: "scale-plan",

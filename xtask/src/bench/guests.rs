@@ -11,7 +11,7 @@ use super::contest::Row;
 use super::program::timed;
 
 /// What makes wasmtime compile code that computes the same on every machine and can be ended, as ours always does.
-const STRICT: [&str; 4] = ["-W", "timeout=1h", "-W", "nan-canonicalization=y"];
+const STRICT: [&str; 4] = ["-W", "timeout=3600s", "-W", "nan-canonicalization=y"];
 
 /// A guest that computes.
 pub(crate) fn cpu(bench: &Bench, rounds: usize) -> Result<Row> {
