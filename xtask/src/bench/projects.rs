@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::Result;
 
@@ -83,7 +84,7 @@ pub(crate) fn tree(folder: &Path, count: usize, size: usize) -> Result<()> {
         let length = (usize::from(bytes[0]) % 100 + 1) * bytes.len() / 101;
         fs::write(folder.join(format!("d{}/f{}.txt", i / 100, i % 100)), &bytes[..length])?;
     }
-    Ok(())
+    settle(folder)
 }
 
 /// Makes one file of `size` bytes that nothing can compress.
@@ -98,6 +99,15 @@ pub(crate) fn blob(file: &Path, size: u64) -> Result<()> {
         out.write_all(&bytes[..usize::try_from(length)?])?;
         left -= length;
     }
+    settle(file)
+}
+
+/// Waits until what was written is on the disk. A file system that still has gigabytes to write makes whoever next asks it to keep
+/// something wait for all of them, which is nobody's own cost.
+fn settle(place: &Path) -> Result<()> {
+    let settled = Command::new("sync").arg("--file-system").arg(place).status();
+    // Where there is no such program, results are a little wilder.
+    drop(settled);
     Ok(())
 }
 

@@ -82,8 +82,8 @@ pub(super) fn unchanged(bench: &Bench, count: usize) -> Result<Row> {
 
 /// A run of many cells of a matrix, all new.
 pub(super) fn matrix(bench: &Bench, cells: usize) -> Result<Row> {
-    /// As many as one step had at most in the first release.
-    const MOST: usize = 1000;
+    /// As many as one step has at most.
+    const MOST: usize = 10_000;
     let airtight = &bench.airtight;
     let axis = |count: usize| (0..count).map(|i| i.to_string()).collect::<Vec<_>>().join(", ");
     growing(
