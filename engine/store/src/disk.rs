@@ -18,6 +18,8 @@ use packs::{NoMore, Packs, Place};
 
 /// The version of the layout that this program writes.
 pub(crate) const VERSION: u32 = 1;
+/// How long to wait before the lease is tried again.
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// A store's folder, mode 0700.
 ///
@@ -321,16 +323,7 @@ impl Driver for Disk {
         self.packs.close();
         // Locks of one process do not know each other: its own goes, and while this one is held it takes no other.
         *self.own_hold() = None;
-        let (file, path) = self.lock_file()?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(StoreError::InUse {
-                    path: self.path.clone(),
-                });
-            }
-            Err(std::fs::TryLockError::Error(error)) => return Err(error).at("lock", &path),
-        }
+        let _lock = self.lock_exclusively()?;
         *self.own_hold() = Some(Hold::none());
         let result = body().and_then(|()| self.flush(false));
         self.packs.close();
@@ -349,6 +342,25 @@ impl Driver for Disk {
 }
 
 impl Disk {
+    /// Locks the lease, which no one else may hold.
+    fn lock_exclusively(&self) -> Result<File, StoreError> {
+        let (file, path) = self.lock_file()?;
+        for last_try in [false, false, false, true] {
+            match file.try_lock() {
+                Ok(()) => break,
+                // A process that another thread is just starting has all files of this one until it is another program.
+                Err(std::fs::TryLockError::WouldBlock) if !last_try => std::thread::sleep(LOCK_PAUSE),
+                Err(std::fs::TryLockError::WouldBlock) => {
+                    return Err(StoreError::InUse {
+                        path: self.path.clone(),
+                    });
+                }
+                Err(std::fs::TryLockError::Error(error)) => return Err(error).at("lock", &path),
+            }
+        }
+        Ok(file)
+    }
+
     fn own_hold(&self) -> std::sync::MutexGuard<'_, Option<Hold>> {
         self.hold.lock().expect("no one panics while holding the lock")
     }
