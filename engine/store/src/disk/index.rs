@@ -216,6 +216,11 @@ impl Index {
             self.commit(&mut writer, &batch)
         };
         self.end_snapshot_and(|| self.shorten_log(writer.as_ref()));
+        if result.is_err() {
+            // A connection that met an error may hold a lock that it could not release, on which the next try, and every other
+            // process, would wait: without any connection SQLite closes its files, and no lock outlives that.
+            *self.reader.lock().expect("no one panics while holding the lock") = Reader::default();
+        }
         let mut waiting = self.waiting();
         if !batch.is_empty() {
             waiting.took = began.elapsed();
@@ -252,7 +257,10 @@ impl Index {
                     *writer = None;
                     self.set_aside()?;
                 }
-                Err(error) => return Err(self.error("write", error)),
+                Err(error) => {
+                    *writer = None;
+                    return Err(self.error("write", error));
+                }
             }
         }
         Ok(())
@@ -318,8 +326,14 @@ impl Index {
     fn read<T>(&self, query: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
         for last_try in [false, true] {
             let mut reader = self.reader.lock().expect("no one panics while holding the lock");
-            let Some(connection) = self.reading(&mut reader)? else {
-                return Ok(None);
+            let connection = match self.reading(&mut reader) {
+                Ok(Some(connection)) => connection,
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    // What it holds, and what it takes itself to be in, is not known: the next read has a new one.
+                    *reader = Reader::default();
+                    return Err(error);
+                }
             };
             match query(connection) {
                 Ok(found) => return Ok(Some(found)),
@@ -331,7 +345,10 @@ impl Index {
                 }
                 // Nothing can be set aside in a store that is only read: it has no records, then.
                 Err(error) if is_damage(&error) && self.read_only => return Ok(None),
-                Err(error) => return Err(self.error("read", error)),
+                Err(error) => {
+                    *reader = Reader::default();
+                    return Err(self.error("read", error));
+                }
             }
         }
         Ok(None)
