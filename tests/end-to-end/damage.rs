@@ -157,6 +157,28 @@ fn a_component_whose_blob_was_altered_is_read_again() {
     assert_recovers(&env, "no index and altered components");
 }
 
+// Neither when it is only needed in the middle of the run, because its native code was altered as well.
+#[test]
+fn a_component_that_is_lost_with_its_native_code_is_read_again() {
+    let env = TestEnv::new(env!("CARGO_BIN_EXE_airtight"));
+    env.copy(&airtight_testkit::component("script"), "script.wasm");
+    env.write("airtight.yaml", format!("airtight: 1\nname: test\n{TEXT}"));
+    run(&env, 0);
+    let native = files(&env.root().join("home/.local/state/airtight"));
+    let of_code = native
+        .iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "bin"));
+    for path in of_code.chain(&files(&store(&env).join("objects"))) {
+        let mut bytes = fs::read(path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+    let again = env.run(&["run", "--no-cache", "--format", "json"]).expect(0);
+    assert!(again.stdout.contains("its file is read again"), "{}", again.text());
+    assert_recovers(&env, "altered components and native code");
+}
+
 // A store that fails is no mistake in the pipeline file: another exit code, and no line of the file in the message.
 #[test]
 fn an_index_that_cannot_be_read_is_not_blamed_on_the_pipeline() {

@@ -1,8 +1,9 @@
 //! Finds the components that a pipeline names: embedded ones and files below the pipeline's folder. Not here: decoding
 //! (the sandbox), or what a step may call (the pipeline).
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use airtight_model::{BlobDigest, Catalog, CatalogError, ComponentSummary, Node, ResolvedComponent};
 use airtight_store::{IngestError, IngestRequest, Store, StoreError};
@@ -26,6 +27,8 @@ pub(crate) struct FileCatalog {
     failure: Mutex<Option<Failure>>,
     /// Who notes the files that were resolved.
     reading: Arc<Reading>,
+    /// Which file each component was in.
+    files: Mutex<HashMap<BlobDigest, String>>,
 }
 
 impl FileCatalog {
@@ -35,6 +38,7 @@ impl FileCatalog {
             store,
             failure: Mutex::default(),
             reading: Arc::default(),
+            files: Mutex::default(),
         }
     }
 
@@ -138,7 +142,18 @@ impl FileCatalog {
             other => other,
         })?;
         self.reading.component(&path, blob);
+        self.files().insert(blob, path);
         Ok(ResolvedComponent { digest: blob, summary })
+    }
+
+    fn files(&self) -> MutexGuard<'_, HashMap<BlobDigest, String>> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Brings a component that was lost back into the store; false when its file is gone or has changed.
+    pub(crate) fn restore(&self, component: &BlobDigest) -> bool {
+        let path = self.files().get(component).cloned();
+        path.is_some_and(|path| self.ingest(&path, false).is_ok_and(|found| found == *component))
     }
 
     /// Brings a component's file into the store.

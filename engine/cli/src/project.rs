@@ -31,6 +31,8 @@ pub(crate) struct Project {
     pub(crate) file: PathBuf,
     /// The checked pipeline.
     pub(crate) checked: Checked,
+    /// Where its components were found.
+    pub(crate) catalog: Arc<FileCatalog>,
     /// Its files, for diagnostics.
     files: Vec<SourceFile>,
     color: bool,
@@ -74,6 +76,7 @@ impl Project {
                 root,
                 file,
                 checked,
+                catalog: Arc::new(catalog),
                 files,
                 color,
             }),

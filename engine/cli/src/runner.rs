@@ -158,9 +158,9 @@ impl airtight_sandbox::TraceSink for Trace {
     }
 }
 
-/// Decodes components that steps make.
+/// Decodes components that steps make, and brings those back that files hold.
 pub(crate) struct BuiltComponents {
-    pub(crate) catalog: FileCatalog,
+    pub(crate) catalog: Arc<FileCatalog>,
     pub(crate) store: Store,
 }
 
@@ -177,5 +177,9 @@ impl Components for BuiltComponents {
                 CatalogError::Unusable { message, help } => ComponentError::Unusable { message, help },
                 CatalogError::NotFound { message, .. } => ComponentError::Unusable { message, help: None },
             })
+    }
+
+    fn restore(&self, component: &BlobDigest) -> bool {
+        self.catalog.restore(component)
     }
 }

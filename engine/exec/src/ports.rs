@@ -247,13 +247,17 @@ pub enum ComponentError {
     Service(#[from] ServiceError),
 }
 
-/// Components that steps make.
+/// Components that steps make, and those that are there before.
 pub trait Components: Send + Sync {
     /// What the component with these bytes says of itself.
     ///
     /// # Errors
     /// It is no component, or cannot be read.
     fn summary(&self, component: &BlobDigest) -> Result<Arc<ComponentSummary>, ComponentError>;
+
+    /// Brings the bytes of a component that no step makes back into the store, where they were lost; false when they are not to
+    /// be had any more.
+    fn restore(&self, component: &BlobDigest) -> bool;
 }
 
 /// A clock for durations.

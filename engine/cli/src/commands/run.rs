@@ -11,7 +11,6 @@ use airtight_model::event::Subscriber;
 use airtight_model::{Outcome, Plan, RunId};
 
 use crate::args::{Format, Progress, Report, RunArgs};
-use crate::catalog::FileCatalog;
 use crate::commands::Context;
 use crate::confine;
 use crate::display::{Fanout, JUnit, JsonLines, Places, Text, TextOptions};
@@ -123,12 +122,11 @@ pub(crate) fn services(
 ) -> Result<Services, Failure> {
     let store = context.store()?.clone();
     let backend = Arc::new(airtight_exec::StoreServices::with_sources(store.clone(), read));
-    let catalog = FileCatalog::new(&project.root, store.clone());
     Ok(Services {
         cache: backend.clone(),
         trees: backend,
         components: Arc::new(BuiltComponents {
-            catalog,
+            catalog: project.catalog.clone(),
             store: store.clone(),
         }),
         runner: Arc::new(runner::lazy(

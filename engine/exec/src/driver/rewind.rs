@@ -1,7 +1,7 @@
 //! The rewind: a blob that was lost is made again by what made it, once a blob and run, and who needs it waits for that.
 //! Not here: finding that a blob is lost (the store, when it is read).
 
-use airtight_model::plan::TreeRef;
+use airtight_model::plan::{PlannedUses, TreeRef};
 use airtight_model::{BlobDigest, Class, Outcome, SourceId, StepId};
 
 use super::Driver;
@@ -71,6 +71,7 @@ impl Driver {
                         waits = true;
                     }
                     Some(Producer::Source(source)) => self.read_again(source, blob).await?,
+                    None if self.is_component(step, blob) => self.restore_component(blob)?,
                     None => {
                         // A part of a tree that this run made for a mount: it is made again with the request.
                         self.ledger.forget_filtered();
@@ -81,6 +82,30 @@ impl Driver {
             }
         }
         Ok(waits)
+    }
+
+    /// Whether a blob is the component of a step, and no step makes it.
+    fn is_component(&self, step: Option<StepId>, blob: &BlobDigest) -> bool {
+        step.is_some_and(|step| match &self.ledger.step(step).uses {
+            PlannedUses::Component { component, .. } => component.digest == *blob,
+            PlannedUses::Output(_) => false,
+        })
+    }
+
+    fn restore_component(&mut self, blob: &BlobDigest) -> Result<(), String> {
+        let short = blob.short();
+        self.warn(
+            format!("component {short} was lost or altered in the store: its file is read again"),
+            None,
+        );
+        if !self.services.components.restore(blob) {
+            return Err(format!(
+                "the file of component {short} is gone or has changed since the run began"
+            ));
+        }
+        self.epoch += 1;
+        self.rewinds.insert(*blob, Rewind::Done(self.epoch));
+        Ok(())
     }
 
     fn wait_for(&mut self, step: Option<StepId>, producer: StepId) {

@@ -376,17 +376,20 @@ pub(crate) struct FakeRunner {
     pub(crate) runs: Mutex<Vec<(String, Duration, StepRequest)>>,
     /// How many run now, and the most that ever did.
     pub(crate) running: Mutex<(usize, usize)>,
+    /// Blobs that attempts, whichever come first, cannot read.
+    pub(crate) loses: Mutex<Vec<BlobDigest>>,
     start: Instant,
 }
 
 impl FakeRunner {
     pub(crate) fn new(trees: Arc<MemoryTrees>) -> Self {
-        let (acts, runs, running) = Default::default();
+        let (acts, runs, running, loses) = Default::default();
         Self {
             trees,
             acts,
             runs,
             running,
+            loses,
             start: Instant::now(),
         }
     }
@@ -466,6 +469,11 @@ impl StepRunner for FakeRunner {
             .unwrap()
             .push((request.program.clone(), self.start.elapsed(), request.clone()));
         assert!(!act.panics, "as the test wants");
+        let loses = self.loses.lock().unwrap().pop();
+        if let Some(blob) = loses {
+            control.sink.lost(blob);
+            return self.report(ends(Outcome::Errored), &request, Outcome::Errored);
+        }
         if let Some(blob) = request.mounts.iter().find_map(|mount| self.trees.missing(&mount.node)) {
             control.sink.lost(blob);
             return self.report(ends(Outcome::Errored), &request, Outcome::Errored);
@@ -523,6 +531,8 @@ impl Evaluator for FakeEvaluator {
 #[derive(Default)]
 pub(crate) struct FakeComponents {
     pub(crate) summaries: Mutex<HashMap<BlobDigest, ComponentSummary>>,
+    /// Components whose files are there, and how often each was asked for.
+    pub(crate) files: Mutex<HashMap<BlobDigest, u32>>,
 }
 
 impl Components for FakeComponents {
@@ -534,6 +544,11 @@ impl Components for FakeComponents {
                 help: Some("compile it".to_owned()),
             }),
         }
+    }
+
+    fn restore(&self, component: &BlobDigest) -> bool {
+        let mut files = self.files.lock().unwrap();
+        files.get_mut(component).map(|times| *times += 1).is_some()
     }
 }
 

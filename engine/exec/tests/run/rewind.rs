@@ -185,3 +185,33 @@ async fn a_lost_export_is_made_again() {
     assert_eq!((report.summary.success, report.problems.len()), (false, 1));
     assert_eq!(report.problems[0].diagnostic.code, airtight_exec::codes::LOST);
 }
+
+// A component that was lost is no step's to make: its file is read again, and the step that met the loss runs once more.
+#[tokio::test(start_paused = true)]
+async fn a_lost_component_is_read_again_from_its_file() {
+    let component = BlobDigest::of(b"component");
+    let plan = Draft::new().step("a", |_| {}).done();
+    for there in [true, false] {
+        let world = World::new();
+        world.runner.loses.lock().unwrap().push(component);
+        if there {
+            world.components.files.lock().unwrap().insert(component, 0);
+        }
+        let report = world.run(&plan).await;
+        assert!(world.warnings()[0].contains("its file is read again"));
+        if there {
+            assert_eq!(
+                (outcomes(&report), world.ran()),
+                (vec![Succeeded], vec!["a".to_owned(); 2])
+            );
+            assert_eq!(world.components.files.lock().unwrap()[&component], 1);
+        } else {
+            assert_eq!(outcomes(&report), [Errored]);
+            assert!(
+                cause(&report, "a").contains("is gone or has changed"),
+                "{}",
+                cause(&report, "a")
+            );
+        }
+    }
+}
