@@ -1,4 +1,4 @@
-//! Bytes of the store and of native code altered at random between runs: bits flipped, ranges zeroed, files cut, lengthened, exchanged
+//! Bytes of the store, of native code and of what was exported altered at random between runs: bits flipped, ranges zeroed, files cut, lengthened, exchanged
 //! and removed. Not here: alterations of one kind, each with its exact consequence (the store's suite, `hostile`).
 
 use std::fs;
@@ -55,7 +55,7 @@ fn alter(path: &Path, others: &[PathBuf], dice: &mut Dice) -> String {
     format!("{name}: {what}")
 }
 
-/// Alters one to four files of those that hold blobs, records or native code.
+/// Alters one to four files of those that hold blobs, records, native code or what was exported.
 fn alter_some(lab: &Lab, native: &Path, dice: &mut Dice) -> String {
     let mut said = Vec::new();
     for _ in 0..=dice.below(3) {
@@ -63,10 +63,11 @@ fn alter_some(lab: &Lab, native: &Path, dice: &mut Dice) -> String {
             let all = files(lab.store()).into_iter();
             all.filter(|path| path.to_string_lossy().contains("index.db")).collect()
         };
-        let found: Vec<PathBuf> = match dice.below(4) {
+        let found: Vec<PathBuf> = match dice.below(5) {
             0 => lab.stored("packs"),
             1 => lab.stored("objects"),
             2 => of_index(),
+            3 => files(&lab.project("dist")),
             _ => {
                 let all = files(native).into_iter();
                 all.filter(|path| path.extension().is_some_and(|end| end == "bin"))

@@ -117,6 +117,8 @@ impl Call {
 
 struct Tracer<'a> {
     folders: &'a [PathBuf],
+    /// The names of the calls that count; none: all.
+    names: &'a [&'a str],
     /// The number of the call and what happens at it.
     fault: Option<(u64, Fault)>,
     main: libc::pid_t,
@@ -128,12 +130,13 @@ struct Tracer<'a> {
     results: HashMap<libc::pid_t, i64>,
 }
 
-/// Runs a command to its end, with a fault at call number `n` (from 0) of those that concern files below the folders.
+/// Runs a command to its end, with a fault at call number `n` (from 0) of those that concern files below the folders and have one of
+/// the names (of all, where there are none).
 #[expect(
     clippy::zombie_processes,
     reason = "`follow` waits for it, and for all that it starts"
 )]
-pub(crate) fn run(command: &mut Command, folders: &[PathBuf], fault: Option<(u64, Fault)>) -> Traced {
+pub(crate) fn run(command: &mut Command, folders: &[PathBuf], names: &[&str], fault: Option<(u64, Fault)>) -> Traced {
     let said = Said::of(command);
     command.process_group(0);
     // SAFETY: between fork and exec only this one system call is made.
@@ -156,6 +159,7 @@ pub(crate) fn run(command: &mut Command, folders: &[PathBuf], fault: Option<(u64
     });
     let mut tracer = Tracer {
         folders,
+        names,
         fault,
         main: group.as_raw_pid(),
         calls: 0,
@@ -279,6 +283,9 @@ impl Tracer<'_> {
     /// The call as far as it counts.
     fn call(&self, thread: libc::pid_t, number: i64, args: [u64; 6]) -> Option<Call> {
         let (_, name, about, writes) = *CALLS.iter().find(|(known, ..)| *known == number)?;
+        if !self.names.is_empty() && !self.names.contains(&name) {
+            return None;
+        }
         // Locks only: other uses do not touch the file.
         let is_lock = |command: u64| [libc::F_SETLK, libc::F_SETLKW].contains(&(command as i32));
         if name == "fcntl" && !is_lock(args[1]) {
