@@ -236,7 +236,7 @@ impl Index {
     }
 
     fn commit(&self, writer: &mut Option<Connection>, batch: &Batch) -> Result<(), StoreError> {
-        for last_try in [false, true] {
+        for again in Again::ALL {
             if writer.is_none() {
                 let connection = self.open_to_write()?;
                 // What is written stays in its memory, unlike what is read: a large index is written all over in each batch.
@@ -253,9 +253,9 @@ impl Index {
                     self.log.fetch_add(batch.len() + bytes / PAGE_SIZE, Ordering::SeqCst);
                     return Ok(());
                 }
-                Err(error) if is_damage(&error) && !last_try => {
+                Err(error) if is_damage(&error) && again != Again::Never => {
                     *writer = None;
-                    self.set_aside()?;
+                    self.set_aside_if(again)?;
                 }
                 Err(error) => {
                     *writer = None;
@@ -280,9 +280,9 @@ impl Index {
     }
 
     fn open_to_write(&self) -> Result<Connection, StoreError> {
-        for last_try in [false, true] {
+        for again in Again::ALL {
             match self.try_to_open() {
-                Err(error) if is_damage(&error) && !last_try => self.set_aside()?,
+                Err(error) if is_damage(&error) && again != Again::Never => self.set_aside_if(again)?,
                 Err(error) => return Err(self.error("open", error)),
                 Ok(connection) => return Ok(connection),
             }
@@ -309,6 +309,13 @@ impl Index {
         Ok(connection)
     }
 
+    fn set_aside_if(&self, again: Again) -> Result<(), StoreError> {
+        if again == Again::WithoutIt {
+            self.set_aside()?;
+        }
+        Ok(())
+    }
+
     /// Puts an index that cannot be read out of the way: it costs cached results, nothing else.
     fn set_aside(&self) -> Result<(), StoreError> {
         tracing::warn!(path = %self.path.display(), "the index is damaged: an empty one takes its place");
@@ -324,7 +331,7 @@ impl Index {
     }
 
     fn read<T>(&self, query: impl Fn(&Connection) -> rusqlite::Result<T>) -> Result<Option<T>, StoreError> {
-        for last_try in [false, true] {
+        for again in Again::ALL {
             let mut reader = self.reader.lock().expect("no one panics while holding the lock");
             let connection = match self.reading(&mut reader) {
                 Ok(Some(connection)) => connection,
@@ -337,11 +344,12 @@ impl Index {
             };
             match query(connection) {
                 Ok(found) => return Ok(Some(found)),
-                Err(error) if is_damage(&error) && !last_try && !self.read_only => {
+                Err(error) if is_damage(&error) && again != Again::Never && !self.read_only => {
+                    *reader = Reader::default();
                     drop(reader);
                     let mut writer = self.writer.lock().expect("no one panics while holding the lock");
                     *writer = None;
-                    self.set_aside()?;
+                    self.set_aside_if(again)?;
                 }
                 // Nothing can be set aside in a store that is only read: it has no records, then.
                 Err(error) if is_damage(&error) && self.read_only => return Ok(None),
@@ -498,6 +506,19 @@ fn write_batch(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<(
         }
     }
     transaction.commit()
+}
+
+/// What to do about an index that is found to be damaged. SQLite says so of a read that the system refused, too, so it is
+/// asked once more, with a new connection, before all that is known is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Again {
+    AsItIs,
+    WithoutIt,
+    Never,
+}
+
+impl Again {
+    const ALL: [Self; 3] = [Self::AsItIs, Self::WithoutIt, Self::Never];
 }
 
 /// What SQLite does not notice by itself.
