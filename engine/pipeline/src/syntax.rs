@@ -1,8 +1,5 @@
 //! YAML to nodes: the only file that knows the YAML crate, of which it takes the events and their places. Syntax errors
-//! end the reading; everything else about a file is judged later, all at once, on the nodes. Files that are simple are read
-//! without it (`simple`).
-
-mod simple;
+//! end the reading; everything else about a file is judged later, all at once, on the nodes.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -39,16 +36,6 @@ pub(crate) fn parse<'t>(text: &'t str, file: u32, found: &mut Vec<Diagnostic>) -
         found.push(Diagnostic::error(codes::TOO_LARGE, start, message).help("split the file: see `include:`"));
         return None;
     }
-    let (before, mut build) = (found.len(), Build::new(text, file, found));
-    if simple::read(text, &mut build).is_some() {
-        return build.root;
-    }
-    found.truncate(before);
-    parse_any(text, file, found)
-}
-
-/// Reads a file with the crate.
-fn parse_any<'t>(text: &'t str, file: u32, found: &mut Vec<Diagnostic>) -> Option<Node<'t>> {
     let mut build = Build::new(text, file, found);
     let options = yaml::options! { emit_comments: false };
     for event in Parser::new_from_str_with_options(text, options) {
@@ -183,28 +170,6 @@ impl<'t, 'f> Build<'t, 'f> {
             nodes: 0,
             aliased: 0,
         }
-    }
-
-    /// A list or a map begins. None: it is too large or too deep.
-    fn simple_begin(&mut self, list: bool, at: usize) -> Option<()> {
-        let span = self.at(at, at);
-        self.begin(span, 0, None, list).ok()
-    }
-
-    /// A scalar without escapes, with its quotes.
-    fn simple_scalar(&mut self, start: usize, end: usize, plain: bool) -> Option<()> {
-        let span = self.at(start, end);
-        self.count(span).ok()?;
-        let quote = usize::from(!plain);
-        let text = Cow::Borrowed(&self.text[start + quote..end - quote]);
-        let kind = if plain { self::plain(text) } else { Kind::Text(text) };
-        self.finish(Node { span, kind }, 0, 1, 0);
-        Some(())
-    }
-
-    /// The innermost list or map ends: after its closing bracket, or with its last value.
-    fn simple_end(&mut self, closed: Option<usize>) {
-        self.close(closed.map(|end| end as u32), 0);
     }
 
     fn at(&self, start: usize, end: usize) -> Span {
