@@ -192,18 +192,21 @@ fn set_registers(thread: libc::pid_t, registers: &libc::user_regs_struct) {
     request(libc::PTRACE_SETREGS, thread, 0, std::ptr::from_ref(registers) as usize);
 }
 
+/// Eight bytes of the traced process.
+fn word_at(thread: libc::pid_t, address: u64) -> Option<i64> {
+    // SAFETY: errno is this thread's own.
+    unsafe { *libc::__errno_location() = 0 };
+    let word = request(libc::PTRACE_PEEKDATA, thread, address as usize, 0);
+    // SAFETY: as above.
+    let failed = word == -1 && unsafe { *libc::__errno_location() } != 0;
+    (!failed).then_some(word)
+}
+
 /// A text of the traced process.
 fn text_at(thread: libc::pid_t, mut address: u64) -> Option<String> {
     let mut bytes = Vec::new();
     while bytes.len() < 4096 {
-        // SAFETY: errno is this thread's own.
-        unsafe { *libc::__errno_location() = 0 };
-        let word = request(libc::PTRACE_PEEKDATA, thread, address as usize, 0);
-        // SAFETY: as above.
-        if word == -1 && unsafe { *libc::__errno_location() } != 0 {
-            return None;
-        }
-        let word = word.to_le_bytes();
+        let word = word_at(thread, address)?.to_le_bytes();
         let end = word.iter().position(|byte| *byte == 0);
         bytes.extend_from_slice(&word[..end.unwrap_or(word.len())]);
         if end.is_some() {
@@ -288,7 +291,9 @@ impl Tracer<'_> {
         }
         // Locks only: other uses do not touch the file.
         let is_lock = |command: u64| [libc::F_SETLK, libc::F_SETLKW].contains(&(command as i32));
-        if name == "fcntl" && !is_lock(args[1]) {
+        // And taking them only, unless it is locks that are asked for: no kernel refuses to release one.
+        let takes = || word_at(thread, args[2]).is_some_and(|lock| lock as i16 != libc::F_UNLCK as i16);
+        if name == "fcntl" && !(is_lock(args[1]) && (!self.names.is_empty() || takes())) {
             return None;
         }
         let of = |fd: u64| {
