@@ -102,7 +102,7 @@ hostile! { start;
     /// Has a path that is longer than any.
     path_of_a_megabyte => asks("GET", "127.0.0.1:[PORT]", "/LONG:1000000").stopped("");
     /// Gets a body without an end.
-    endless_body => from_server("endless", "net: { body: 1MiB }").fails("body").heard();
+    endless_body => from_server("endless", "net: { body: 512KiB }").fails("body").heard();
     /// Gets bodies without an end until all is used up.
     endless_total => from_server("endless", "net: { total: 1MiB }").fails("sent and received").heard();
     /// Gets headers without an end.
