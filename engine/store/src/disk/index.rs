@@ -17,6 +17,8 @@ use crate::error::{At, StoreError};
 const SNAPSHOT_AGE: Duration = Duration::from_millis(50);
 /// How long to wait for another process that writes.
 const BUSY: Duration = Duration::from_secs(20);
+/// How long to wait before an index that was busy is opened again.
+const OPEN_PAUSE: Duration = Duration::from_millis(5);
 /// How many records, and how many bytes of them, may wait before they are written. Keys are digests: in a large index, nearly
 /// every record is on a page of its own, and a batch writes most of the pages whatever its size.
 const MAX_WAITING: usize = 100_000;
@@ -281,7 +283,7 @@ impl Index {
 
     fn open_to_write(&self) -> Result<Connection, StoreError> {
         for again in Again::ALL {
-            match self.try_to_open() {
+            match self.open_when_free() {
                 Err(error) if is_damage(&error) && again != Again::Never => self.set_aside_if(again)?,
                 Err(error) => return Err(self.error("open", error)),
                 Ok(connection) => return Ok(connection),
@@ -291,6 +293,18 @@ impl Index {
             path: self.path.clone(),
             detail: "it is damaged again".to_owned(),
         })
+    }
+
+    /// Opens the index, also while others do: of processes that make a new index at once SQLite tells all but one that it is
+    /// busy, at once and without asking how long to wait.
+    fn open_when_free(&self) -> rusqlite::Result<Connection> {
+        let begun = Instant::now();
+        loop {
+            match self.try_to_open() {
+                Err(error) if is_busy(&error) && begun.elapsed() < BUSY => std::thread::sleep(OPEN_PAUSE),
+                opened => return opened,
+            }
+        }
     }
 
     fn try_to_open(&self) -> rusqlite::Result<Connection> {
@@ -528,6 +542,13 @@ fn out_of_order() -> rusqlite::Error {
 }
 
 /// Whether SQLite found the file not to be what it wrote (or a table of another shape in it).
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
+}
+
 fn is_damage(error: &rusqlite::Error) -> bool {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => true,
@@ -604,6 +625,27 @@ mod tests {
         assert!(longest < most, "the log has {longest} bytes");
         for i in [0, 777, 59_999] {
             assert_eq!(index.get(Kind::Place, &key(i)).unwrap(), Some(vec![5; 20]));
+        }
+    }
+
+    // Many that make a new index at the same moment: each has it, and none is told that it is in use.
+    #[test]
+    fn an_index_that_is_new_can_be_opened_by_all_at_once() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let start = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                for i in 0..8u8 {
+                    let (start, path) = (&start, folder.path().join("index.db"));
+                    scope.spawn(move || {
+                        let index = Index::new(path, false);
+                        start.wait();
+                        assert_eq!(index.get(Kind::Named, &[i]).unwrap(), None);
+                        index.put(Kind::Named, &[i], Some(vec![i])).map(drop).unwrap();
+                        index.write(|| Ok(())).unwrap();
+                    });
+                }
+            });
         }
     }
 }
