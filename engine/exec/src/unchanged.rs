@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use airtight_model::event::{CacheOutcome, Event, RunSummary, StepFinished, Subscriber};
 use airtight_model::plan::PlannedSource;
-use airtight_model::{KnownSource, Node, Outcome, Span, Told, ToldEvent, UnchangedRun};
+use airtight_model::{Canonical, KnownSource, Node, Outcome, Span, Told, ToldEvent, UnchangedRun};
 use tokio::task::JoinSet;
 
 use crate::cancel::Cancel;
@@ -19,10 +19,14 @@ use crate::driver::RunOptions;
 use crate::ports::{Clock, IngestOptions, Ingested, ServiceError, Trees};
 use crate::report::RunReport;
 
+/// How many bytes of what steps tell are kept: guests decide how much they say, and a run that says more is looked up.
+const MOST_TOLD: usize = 16 << 20;
+
 /// Listens to a run and keeps what its steps tell, for as long as nothing has run.
 pub struct Listener {
     events: Arc<dyn Subscriber>,
-    told: Mutex<Option<Told>>,
+    /// What was told, and how many bytes of it; none once something cannot be kept.
+    told: Mutex<Option<(Told, usize)>>,
 }
 
 impl Listener {
@@ -30,13 +34,14 @@ impl Listener {
     pub fn new(events: Arc<dyn Subscriber>) -> Self {
         Self {
             events,
-            told: Mutex::new(Some(Told::default())),
+            told: Mutex::new(Some((Told::default(), 0))),
         }
     }
 
     /// What the steps told, if nothing ran.
     pub fn take(&self) -> Option<Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).take()
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).take();
+        told.map(|(told, _)| told)
     }
 
     fn keep(&self, event: &Event) {
@@ -52,10 +57,15 @@ impl Listener {
             return;
         }
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((events, bytes)) = &mut *told else { return };
         let kept = ToldEvent::of(event).filter(is_of_a_hit);
-        match (&mut *told, kept) {
-            (Some(told), Some(kept)) => told.events.push(kept),
-            (told, _) => *told = None,
+        let kept = kept.map(|kept| (kept.to_bytes().len(), kept));
+        match kept {
+            Some((size, kept)) if *bytes + size <= MOST_TOLD => {
+                *bytes += size;
+                events.events.push(kept);
+            }
+            _ => *told = None,
         }
     }
 }
@@ -268,4 +278,37 @@ pub struct Telling<'a> {
     pub clock: &'a dyn Clock,
     /// What went wrong that fails nothing.
     pub warning: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use airtight_model::event::Stream;
+
+    use super::*;
+
+    struct Nobody;
+
+    impl Subscriber for Nobody {
+        fn event(&self, _: &Event) {}
+    }
+
+    // A guest says how much is replayed; what is kept of it in memory has a bound, and what is over it is not remembered in part.
+    #[test]
+    fn a_run_that_says_too_much_is_not_remembered() {
+        let said = |times: usize| {
+            let listener = Listener::new(Arc::new(Nobody));
+            for _ in 0..times {
+                listener.event(&Event::StepOutput {
+                    step: "s".to_owned(),
+                    stream: Stream::Stdout,
+                    text: "x".repeat(1 << 20),
+                    cached: true,
+                });
+            }
+            listener.take().map(|told| told.events.len())
+        };
+        assert_eq!(said(15), Some(15));
+        assert_eq!(said(17), None);
+        assert_eq!(said(40), None);
+    }
 }
