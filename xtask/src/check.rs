@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::project::{Project, succeed};
 use crate::tally::Tally;
-use crate::{bench, demo, generate, servers, tidy, walkthrough};
+use crate::{bench, demo, generate, servers, tidy, toolchains, walkthrough};
 use xtask::guest::Toolchain;
 
 pub(crate) fn run(project: &Project) -> ExitCode {
@@ -43,12 +43,14 @@ pub(crate) fn run(project: &Project) -> ExitCode {
             // From here on, a test that is skipped for want of it is a test that failed.
             tests.env(servers::POSTGRES, "1");
         }
+        let toolchains = toolchains::add_to(&mut tally, project);
+        tests.env(toolchains::VARIABLE, toolchains.variable());
         tally.tests("tests", tests.arg("test").args(workspace).arg("--no-fail-fast"));
         tally.check("generated files", || generate::run(project, generate::ALL, true));
         tally.check("demo, twice", || demo::twice(project));
         tally.check("demo, verified", || demo::verified(project));
         tally.check("benchmarks, small", || bench::small(project));
-        walkthrough::add_to(&mut tally, project);
+        walkthrough::add_to(&mut tally, project, &toolchains);
     }
     let native = project.target.join("plugins");
     tally.tests(

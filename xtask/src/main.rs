@@ -16,6 +16,7 @@ mod project;
 mod servers;
 mod tally;
 mod tidy;
+mod toolchains;
 mod walkthrough;
 
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ Usage: cargo xtask COMMAND
   demo [ARGS]   build everything, then run this repository's own pipeline (ARGS go to `airtight run`)
   test          everything that CI runs; ends with the line `N passed, N failed`
   guests        build the standard components and the tests' guests; print where they are
+  toolchains    find or install the compilers of the languages that steps are written in; print them as a PATH
   schema        write the generated schema anew (with --check: only compare)
   docs          write the generated pages anew (with --check: only compare)
   tidy          check the house rules that a machine can check
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
                 println!("{} {} {}", guest.target, guest.name, guest.wasm.display());
             }
         }),
+        "toolchains" => toolchains::run(&project),
         "schema" => generate::run(&project, generate::SCHEMA, check_only),
         "docs" => generate::run(&project, generate::DOCS, check_only),
         "tidy" => return tidy::run(&project),

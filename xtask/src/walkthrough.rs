@@ -4,8 +4,8 @@
 //! * `sh tested exit=5` must end with that code;
 //! * `sh` alone is only shown (and in the README must consist of commands that `cargo xtask test` runs anyway).
 //!
-//! The blocks of a page run in their order in one bash with `set -euo pipefail`, in a copy of the repository's files, with `airtight` in
-//! PATH and an empty HOME: what an earlier block wrote or set is there for the next. Output is not compared; use `grep -q` in the
+//! The blocks of a page run in their order in one bash with `set -euo pipefail`, in a copy of the repository's files, with `airtight` and
+//! the toolchains of [`crate::toolchains`] in PATH and an empty HOME: what an earlier block wrote or set is there for the next. Output is not compared; use `grep -q` in the
 //! block for what the reader is promised.
 
 use std::fmt::Write as _;
@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::project::Project;
 use crate::tally::{Tally, heading};
+use crate::toolchains::Toolchains;
 
 /// A fenced block of commands.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,7 +66,7 @@ pub(crate) fn blocks(markdown: &str) -> Result<Vec<Block>> {
 }
 
 /// Runs every page that has tested blocks, and counts the blocks.
-pub(crate) fn add_to(tally: &mut Tally, project: &Project) {
+pub(crate) fn add_to(tally: &mut Tally, project: &Project, toolchains: &Toolchains) {
     heading("commands in the documentation");
     let pages = match pages(project) {
         Ok(pages) => pages,
@@ -76,7 +77,7 @@ pub(crate) fn add_to(tally: &mut Tally, project: &Project) {
     };
     for (page, blocks) in pages {
         let name = page.display().to_string();
-        match run_page(project, &page, &blocks) {
+        match run_page(project, &page, &blocks, toolchains) {
             Ok(done) => {
                 tally.add(&name, done.passed, u64::from(done.complaint.is_some()));
                 match done.complaint {
@@ -116,7 +117,7 @@ struct Done {
     complaint: Option<String>,
 }
 
-fn run_page(project: &Project, page: &Path, blocks: &[Block]) -> Result<Done> {
+fn run_page(project: &Project, page: &Path, blocks: &[Block], toolchains: &Toolchains) -> Result<Done> {
     let name = page
         .with_extension("")
         .components()
@@ -136,9 +137,6 @@ fn run_page(project: &Project, page: &Path, blocks: &[Block]) -> Result<Done> {
     let airtight = project.airtight();
     std::fs::copy(&airtight, programs.join(airtight.file_name().unwrap_or_default()))?;
 
-    let mut search = std::ffi::OsString::from(&programs);
-    search.push(":");
-    search.push(std::env::var_os("PATH").unwrap_or_default());
     let (marker, log) = (folder.join("block"), folder.join("log"));
     std::fs::write(folder.join("script"), script(blocks))?;
     let output = std::fs::File::create(&log)?;
@@ -146,7 +144,7 @@ fn run_page(project: &Project, page: &Path, blocks: &[Block]) -> Result<Done> {
     bash.arg(folder.join("script"))
         .arg(&marker)
         .current_dir(&copy)
-        .env("PATH", search);
+        .env("PATH", toolchains.path_after(&programs));
     let status = bash.stdout(output.try_clone()?).stderr(output).status()?;
     if status.success() {
         return Ok(Done {
