@@ -1,0 +1,29 @@
+// The part of the step that needs no host: `npm test` runs it in Node.
+
+// The numbers, from 1, of the lines that contain the bytes `marker`. A line ends with "\n", or where the bytes end.
+export function linesWith(bytes, marker) {
+  const found = [];
+  for (let start = 0, line = 1; start < bytes.length; line += 1) {
+    const newline = bytes.indexOf(10, start);
+    const end = newline < 0 ? bytes.length : newline;
+    if (contains(bytes.subarray(start, end), marker)) {
+      found.push(line);
+    }
+    start = end + 1;
+  }
+  return found;
+}
+
+function contains(line, marker) {
+  for (let at = line.indexOf(marker[0]); at >= 0; at = line.indexOf(marker[0], at + 1)) {
+    if (marker.every((byte, index) => line[at + index] === byte)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The bytes of a text.
+export function utf8(text) {
+  return new TextEncoder().encode(text);
+}
