@@ -8,7 +8,7 @@ mod metadata;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The engine's crates, each with those that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 7] = [
+const MAY_IMPORT: [(&str, &[&str]); 8] = [
     ("airtight-model", &[]),
     ("airtight-pipeline", &["airtight-model"]),
     ("airtight-store", &["airtight-model"]),
@@ -18,9 +18,11 @@ const MAY_IMPORT: [(&str, &[&str]); 7] = [
         &["airtight-egress", "airtight-store", "airtight-model"],
     ),
     ("airtight-exec", &["airtight-store", "airtight-model"]),
+    ("airtight-authoring", &["airtight-pipeline", "airtight-model"]),
     (
         "airtight-cli",
         &[
+            "airtight-authoring",
             "airtight-exec",
             "airtight-egress",
             "airtight-sandbox",

@@ -17,7 +17,7 @@ const MAX_COMPONENT: u64 = 512 << 20;
 /// The most files beside a missing component that are looked at for a better name.
 const MAX_NEIGHBOURS: usize = 1000;
 /// The name of summaries among the store's records. A change of what a summary says changes the name.
-const SUMMARIES: &str = "component-summary-v1";
+const SUMMARIES: &str = "component-summary-v2";
 
 /// Components as seen from a folder.
 pub(crate) struct FileCatalog {

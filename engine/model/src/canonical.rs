@@ -368,6 +368,23 @@ impl<T: Canonical> Canonical for Box<T> {
     }
 }
 
+impl<T: Canonical> Canonical for std::collections::BTreeMap<String, T> {
+    fn encode(&self, out: &mut Encoder) {
+        out.uint(self.len() as u64);
+        for (key, value) in self {
+            key.encode(out);
+            value.encode(out);
+        }
+    }
+    fn decode(from: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        let pairs: Vec<(String, T)> = from.seq()?;
+        if !pairs.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(from.invalid("a map that is not ascending"));
+        }
+        Ok(pairs.into_iter().collect())
+    }
+}
+
 impl<A: Canonical, B: Canonical> Canonical for (A, B) {
     fn encode(&self, out: &mut Encoder) {
         self.0.encode(out);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::canonical::{canonical_document, canonical_enum, canonical_record};
 use crate::id::BlobDigest;
+use crate::section::About;
 
 /// A type of the component model, as far as values can cross from a pipeline file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -193,7 +194,7 @@ canonical_enum!(ComponentKind { 0 = Component, 1 = Module });
 
 /// The interface summary of a component.
 ///
-/// Stored as the document `ATcs` version 1 under the component's digest.
+/// Stored as the document `ATcs` version 2 under the component's digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentSummary {
     /// Component or core module.
@@ -212,6 +213,8 @@ pub struct ComponentSummary {
     pub unknown_imports: Vec<String>,
     /// The producers that the binary names (language, processed-by), as `field: name version`, sorted.
     pub producers: Vec<String>,
+    /// What else it says of itself.
+    pub about: About,
 }
 canonical_record!(ComponentSummary {
     kind,
@@ -222,8 +225,9 @@ canonical_record!(ComponentSummary {
     imports,
     unknown_imports,
     producers,
+    about,
 });
-canonical_document!(ComponentSummary, *b"ATcs", 1);
+canonical_document!(ComponentSummary, *b"ATcs", 2);
 
 impl ComponentSummary {
     /// The functions named `name`, in whatever interface.

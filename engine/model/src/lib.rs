@@ -13,6 +13,7 @@ pub mod id;
 pub mod plan;
 pub mod readset;
 pub mod result;
+pub mod section;
 pub mod step;
 pub mod tree;
 pub mod unchanged;
@@ -31,6 +32,7 @@ pub use id::{ActionKey, BlobDigest, RunId, SourceId, StaticKey, StepId, TreeDige
 pub use plan::Plan;
 pub use readset::{Fact, Observation, ReadSet};
 pub use result::{ActionResult, Captured};
+pub use section::{About, StepSection};
 pub use step::{
     Class, Denial, Limits, Mount, NetLimits, Outcome, OutputSpec, Pin, StepReport, StepRequest, Usage, Use,
 };

@@ -36,7 +36,7 @@ pub fn preview1_adapter_digest() -> BlobDigest {
 ///
 /// # Errors
 /// It imports what the adapter does not have, or is no command; the text says what.
-pub(crate) fn adapt(module: &[u8]) -> Result<Vec<u8>, String> {
+pub fn adapt_preview1(module: &[u8]) -> Result<Vec<u8>, String> {
     let (module, exits) = move_exit(module)?;
     let exit = if exits { Some(exit_adapter()?) } else { None };
     let encode = || {

@@ -1,18 +1,20 @@
 //! What a binary says of itself: its kind, imports, exports and types, without running or compiling any of it. Not here:
 //! whether a pipeline may use it, and wasmtime.
 
+mod about;
 mod imports;
 mod module;
 mod types;
 
 use airtight_model::component::{ComponentKind, ComponentSummary, FunctionRef, FunctionSignature, Parameter};
-use wasmparser::{KnownCustom, Parser, Payload, ProducersSectionReader};
+use wasmparser::Parser;
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Function, FunctionKind, Resolve, World, WorldItem, WorldKey};
 
 pub use imports::why_unknown;
 
 use crate::cap::cut;
+use about::Remarks;
 
 /// The largest binary that is looked at, in bytes.
 pub const MAX_COMPONENT: usize = 512 << 20;
@@ -106,10 +108,10 @@ pub fn summarize(bytes: &[u8]) -> Result<ComponentSummary, InspectError> {
             (false, _) => InspectError::NotWasm,
         });
     }
-    let producers = producers(bytes)?;
+    let remarks = remarks(bytes)?;
     match decode(bytes).map_err(|error| refused(&error.to_string(), &error.root_cause().to_string()))? {
         DecodedWasm::WitPackage(..) => Err(InspectError::WitPackage),
-        DecodedWasm::Component(resolve, world) => component(bytes.len(), &resolve, &resolve.worlds[world], producers),
+        DecodedWasm::Component(resolve, world) => component(bytes.len(), &resolve, &resolve.worlds[world], remarks),
     }
 }
 
@@ -128,7 +130,7 @@ fn component(
     size: usize,
     resolve: &Resolve,
     world: &World,
-    producers: Vec<String>,
+    remarks: Remarks,
 ) -> Result<ComponentSummary, InspectError> {
     if world.imports.len() > MAX_IMPORTS || world.exports.len() > MAX_FUNCTIONS {
         return Err(InspectError::TooLarge("too many imports or exports".to_owned()));
@@ -146,7 +148,7 @@ fn component(
         .filter(|name| !imports::is_provided(name))
         .cloned()
         .collect();
-    let (functions, command) = exports(resolve, world)?;
+    let (mut functions, command) = exports(resolve, world)?;
     if functions.is_empty() && !command {
         let newer = world
             .exports
@@ -170,6 +172,13 @@ fn component(
             provided: imports::step_version(),
         });
     }
+    let (producers, section, about) = remarks.finish();
+    for function in &mut functions {
+        let known = section.functions.get(&function.function.to_string());
+        if let Some(docs) = known.and_then(|known| known.docs.clone()) {
+            function.docs = Some(docs);
+        }
+    }
     Ok(ComponentSummary {
         kind: ComponentKind::Component,
         adapter: None,
@@ -179,6 +188,7 @@ fn component(
         imports,
         unknown_imports,
         producers,
+        about,
     })
 }
 
@@ -248,32 +258,12 @@ fn signature(
     })
 }
 
-/// What the binary and the modules in it name as their producers. Also walks the whole structure, so that a file that
+/// What the custom sections of the binary, and of the modules in it, say. Also walks the whole structure, so that a file that
 /// was cut is found here.
-fn producers(bytes: &[u8]) -> Result<Vec<String>, InspectError> {
-    let mut found = Vec::new();
+fn remarks(bytes: &[u8]) -> Result<Remarks, InspectError> {
+    let mut remarks = Remarks::default();
     for payload in Parser::new(0).parse_all(bytes) {
-        let payload = payload.map_err(|error| refused(error.message(), ""))?;
-        if let Payload::CustomSection(section) = payload
-            && let KnownCustom::Producers(reader) = section.as_known()
-        {
-            add_producers(reader, &mut found);
-        }
+        remarks.take(&payload.map_err(|error| refused(error.message(), ""))?);
     }
-    found.sort();
-    found.dedup();
-    found.truncate(MAX_PRODUCERS);
-    Ok(found)
-}
-
-/// Adds what a section names. A section that cannot be read names nothing: it is a remark, not code.
-fn add_producers(reader: ProducersSectionReader<'_>, found: &mut Vec<String>) {
-    for field in reader.into_iter().flatten() {
-        for value in field.values.into_iter().flatten() {
-            if found.len() < MAX_PRODUCERS * 4 {
-                let text = format!("{}: {} {}", field.name, value.name, value.version);
-                found.push(cut(text.trim_end().to_owned(), MAX_NAME));
-            }
-        }
-    }
+    Ok(remarks)
 }

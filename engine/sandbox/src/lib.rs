@@ -23,7 +23,7 @@ mod ticker;
 mod verdict;
 pub mod vfs;
 
-pub use adapt::preview1_adapter_digest;
+pub use adapt::{adapt_preview1, preview1_adapter_digest};
 pub use compile::{CompileChild, Compiler, serve_compiler};
 pub use confine::{ConfineRules, Confined, confine, no_core_dumps};
 pub use control::{Cancel, RunControl, Silent, StepSink, TraceSink};

@@ -241,7 +241,7 @@ impl Loader {
 
 /// Compiles in this process.
 fn compile_here(engine: &wasmtime::Engine, job: &Job<'_>) -> Result<Vec<u8>, CompileError> {
-    let adapted = job.adapt.then(|| adapt::adapt(job.bytes)).transpose();
+    let adapted = job.adapt.then(|| adapt::adapt_preview1(job.bytes)).transpose();
     let adapted = adapted.map_err(CompileError::Adapt)?;
     let code = engine.precompile_component(adapted.as_deref().unwrap_or(job.bytes));
     code.map_err(|error| CompileError::Compile(format!("{error:#}")))

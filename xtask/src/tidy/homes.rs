@@ -43,13 +43,15 @@ const WAY_OUT: &[&str] = &[
 ];
 
 /// What each crate's sources must not name.
-const BANNED: [(&str, &[&str]); 6] = [
+const BANNED: [(&str, &[&str]); 7] = [
     ("engine/model/src", PURE),
     ("engine/pipeline/src", PURE),
     ("engine/egress/src", WAY_OUT),
     ("engine/exec/src", DRIVER),
     ("engine/store/src", FILES),
     ("engine/sandbox/src", FILES),
+    // Also starts the user's own compilers.
+    ("engine/authoring/src", FILES),
 ];
 
 pub(super) fn complaints(sources: &[Source]) -> Vec<String> {

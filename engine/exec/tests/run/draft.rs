@@ -29,6 +29,7 @@ pub(crate) fn command_summary() -> ComponentSummary {
         imports: Vec::new(),
         unknown_imports: Vec::new(),
         producers: Vec::new(),
+        about: airtight_model::About::default(),
     }
 }
 

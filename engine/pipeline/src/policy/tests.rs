@@ -21,6 +21,7 @@ impl Catalog for Commands {
             imports: Vec::new(),
             unknown_imports: Vec::new(),
             producers: Vec::new(),
+            about: airtight_model::About::default(),
         };
         Ok(ResolvedComponent {
             digest: BlobDigest::of(uses.as_bytes()),

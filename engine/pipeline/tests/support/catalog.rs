@@ -73,6 +73,7 @@ fn summary(command: bool, functions: Vec<FunctionSignature>) -> ComponentSummary
         imports: Vec::new(),
         unknown_imports: Vec::new(),
         producers: Vec::new(),
+        about: airtight_model::About::default(),
     }
 }
 

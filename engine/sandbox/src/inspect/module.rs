@@ -3,7 +3,8 @@
 use airtight_model::component::{ComponentKind, ComponentSummary};
 use wasmparser::{ExternalKind, Parser, Payload};
 
-use super::{InspectError, MAX_NAME, add_producers, refused};
+use super::about::Remarks;
+use super::{InspectError, MAX_NAME, refused};
 use crate::adapt::{PREVIEW1, preview1_adapter_digest};
 use crate::cap::printable;
 
@@ -12,10 +13,12 @@ const START: &str = "_start";
 
 /// The summary of a core module that is a preview-1 command.
 pub(super) fn summarize(bytes: &[u8]) -> Result<ComponentSummary, InspectError> {
-    let (mut command, mut foreign, mut producers) = (false, None, Vec::new());
+    let (mut command, mut foreign, mut remarks) = (false, None, Remarks::default());
     for payload in Parser::new(0).parse_all(bytes) {
         let fail = |error: wasmparser::BinaryReaderError| refused(error.message(), "");
-        match payload.map_err(fail)? {
+        let payload = payload.map_err(fail)?;
+        remarks.take(&payload);
+        match payload {
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     let import = import.map_err(fail)?;
@@ -30,11 +33,6 @@ pub(super) fn summarize(bytes: &[u8]) -> Result<ComponentSummary, InspectError> 
                     command |= export.name == START && export.kind == ExternalKind::Func;
                 }
             }
-            Payload::CustomSection(section) => {
-                if let wasmparser::KnownCustom::Producers(reader) = section.as_known() {
-                    add_producers(reader, &mut producers);
-                }
-            }
             _ => {}
         }
     }
@@ -44,9 +42,7 @@ pub(super) fn summarize(bytes: &[u8]) -> Result<ComponentSummary, InspectError> 
     if !command {
         return Err(InspectError::NotACommand);
     }
-    producers.sort();
-    producers.dedup();
-    producers.truncate(super::MAX_PRODUCERS);
+    let (producers, _, about) = remarks.finish();
     Ok(ComponentSummary {
         kind: ComponentKind::Module,
         adapter: Some(preview1_adapter_digest()),
@@ -56,5 +52,6 @@ pub(super) fn summarize(bytes: &[u8]) -> Result<ComponentSummary, InspectError> 
         imports: vec![PREVIEW1.to_owned()],
         unknown_imports: Vec::new(),
         producers,
+        about,
     })
 }
