@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use airtight_pipeline::{Language, StepKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Runs pipelines of sandboxed WebAssembly steps, cached by what each step really read
@@ -74,6 +75,12 @@ pub(crate) enum Command {
     Validate(SelectArgs),
     /// Write a first airtight.yaml
     Init(InitArgs),
+    /// Start a project of a step, in a language
+    New(NewArgs),
+    /// Build a project of a step to a component
+    Build(BuildArgs),
+    /// Build a project of a step and run its cases in the sandbox
+    Test(TestArgs),
     /// Print the JSON Schema of the pipeline file
     Schema(SchemaArgs),
     /// Look at outputs of the last run
@@ -299,6 +306,9 @@ pub(crate) struct InspectArgs {
     /// Print it as JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
+    /// Print it as JSON: the same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
 }
 
 /// How a lock that widens is accepted.
@@ -347,6 +357,64 @@ pub(crate) struct InitArgs {
     /// The folder to write airtight.yaml into
     #[arg(default_value = ".")]
     pub(crate) folder: PathBuf,
+}
+
+/// Arguments of `new`.
+#[derive(Debug, Args)]
+pub(crate) struct NewArgs {
+    /// The language that the step is written in
+    #[arg(long, value_name = "LANGUAGE", value_parser = language)]
+    pub(crate) lang: Language,
+    /// What the step exports: a function with typed parameters, or a command with arguments
+    #[arg(long, value_name = "KIND", value_parser = kind, default_value = "function")]
+    pub(crate) kind: StepKind,
+    /// The step's name, or a new folder whose last part is the name
+    #[arg(value_name = "NAME")]
+    pub(crate) name: PathBuf,
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// The project's folder
+    #[arg(default_value = ".", value_name = "FOLDER")]
+    pub(crate) project: PathBuf,
+    /// Write the component there instead of `build/NAME.wasm`
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub(crate) struct TestArgs {
+    /// The project's folder
+    #[arg(default_value = ".", value_name = "FOLDER")]
+    pub(crate) project: PathBuf,
+    /// Run this case only (may be given several times)
+    #[arg(long = "case", value_name = "NAME")]
+    pub(crate) cases: Vec<String>,
+    /// Write what the step does as what is expected of it
+    #[arg(long)]
+    pub(crate) bless: bool,
+    /// Take the component that is there instead of building it
+    #[arg(long)]
+    pub(crate) no_build: bool,
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    let written = airtight_authoring::templates::languages();
+    let known = written.iter().find(|language| language.word() == text);
+    known.copied().ok_or_else(|| {
+        let words: Vec<&str> = written.iter().map(|language| language.word()).collect();
+        format!("it is one of {}", words.join(", "))
+    })
+}
+
+fn kind(text: &str) -> Result<StepKind, String> {
+    let known = StepKind::ALL.into_iter().find(|(word, _)| *word == text);
+    known
+        .map(|(_, kind)| kind)
+        .ok_or_else(|| "it is `function` or `command`".to_owned())
 }
 
 /// Arguments of `schema`.

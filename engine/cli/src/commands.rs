@@ -2,17 +2,20 @@
 
 mod add;
 mod artifact;
+mod build;
 mod cache;
 mod explain;
 mod graph;
 mod init;
 mod inspect;
 mod lock;
+mod new;
 mod plan;
 mod query;
 pub(crate) mod run;
 mod schema;
 mod suggest;
+mod test;
 mod validate;
 mod verify;
 
@@ -96,6 +99,9 @@ pub(crate) fn dispatch(command: Command, settings: Settings) -> Result<(), Failu
         Command::Update(args) => lock::update(&context, &args),
         Command::Validate(args) => validate::validate(&context, &args),
         Command::Init(args) => init::init(&context, &args),
+        Command::New(args) => new::new(&context, &args),
+        Command::Build(args) => build::build(&context, &args).map(drop),
+        Command::Test(args) => test::test(&context, &args),
         Command::Schema(args) => schema::schema(&context, &args),
         Command::Artifact(command) => artifact::artifact(&context, &command),
         Command::Cache(command) => cache::cache(&context, &command),

@@ -11,7 +11,6 @@ use airtight_model::Plan;
 use airtight_model::event::{Event, Subscriber};
 use airtight_sandbox::{CompileChild, Compiler, ConfineRules, Confined};
 
-use crate::args::Report;
 use crate::commands::Context;
 use crate::output;
 use crate::project::Project;
@@ -71,22 +70,22 @@ fn process() -> MutexGuard<'static, Process> {
     PROCESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prepares for a run of `plan`. Has to come before its secrets are read: from then on there is no core to dump.
-pub(crate) fn prepare(context: &Context, project: &Project, plan: &Plan, reports: &[Report]) {
+/// Prepares for a run of `plan`, after which the files `written` are written. Has to come before its secrets are read: from then on there is no core to dump.
+pub(crate) fn prepare(context: &Context, project: &Project, plan: &Plan, written: &[PathBuf]) {
     if !plan.secrets.is_empty()
         && let Err(error) = airtight_sandbox::no_core_dumps()
     {
         tracing::debug!(%error, "the kernel does not refuse core dumps");
     }
     process().prepared = Some(Prepared {
-        rules: rules(&context.settings, project, plan, reports),
+        rules: rules(&context.settings, project, plan, written),
         wanted: context.settings.confine,
         say: context.settings.verbose > 0,
     });
 }
 
 /// What a run reads and writes from the moment on at which its first step runs.
-fn rules(settings: &Settings, project: &Project, plan: &Plan, reports: &[Report]) -> ConfineRules {
+fn rules(settings: &Settings, project: &Project, plan: &Plan, written: &[PathBuf]) -> ConfineRules {
     let mut read: Vec<PathBuf> = SYSTEM.iter().map(PathBuf::from).collect();
     read.extend(CERTIFICATES.iter().filter_map(|name| variable(name)).map(PathBuf::from));
     read.push(project.root.clone());
@@ -96,7 +95,7 @@ fn rules(settings: &Settings, project: &Project, plan: &Plan, reports: &[Report]
     write.extend(settings.store.clone().ok());
     write.extend(settings.state.clone());
     // What is written there is made beside its place first, and its folders may not be there yet.
-    let reports = reports.iter().map(|Report::JUnit(file)| settings.folder.join(file));
+    let reports = written.iter().map(|file| settings.folder.join(file));
     let exports = plan.exports.iter().map(|export| project.root.join(&export.to));
     write.extend(reports.chain(exports).filter_map(|path| nearest_folder(&path)));
     ConfineRules {

@@ -44,6 +44,11 @@ impl Project {
         let file = context.settings.pipeline_file()?;
         let text = read_text(&file, "pipeline file")?;
         context.reading.text(&file, &text);
+        Self::of_text(context, file, text)
+    }
+
+    /// Checks a pipeline whose text is as if it stood in `file`. What is wrong has been printed if this fails.
+    pub(crate) fn of_text(context: &Context, file: PathBuf, text: String) -> Result<Self, Failure> {
         let root = root_of(&file)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let catalog = FileCatalog::new(&root, context.store_or_memory().clone()).noted_by(context.reading.clone());

@@ -7,6 +7,8 @@ use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use airtight_authoring::Tools;
+
 use crate::args::{Color, Global};
 use crate::failure::Failure;
 
@@ -20,7 +22,7 @@ pub struct Environment {
 }
 
 /// The environment variables that airtight reads.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 14] = [
     "AIRTIGHT_STORE",
     "AIRTIGHT_CONFINE",
     "AIRTIGHT_DNS",
@@ -30,6 +32,12 @@ const VARIABLES: [&str; 9] = [
     "XDG_STATE_HOME",
     "NO_COLOR",
     "TERM",
+    // What builds of steps go by.
+    "PATH",
+    "CARGO",
+    "RUSTC",
+    "AIRTIGHT_GUEST_RUSTC",
+    "AIRTIGHT_SDK_RUST",
 ];
 
 /// Where the machine's policy is.
@@ -54,6 +62,13 @@ impl Environment {
             .get(name)
             .filter(|value| !value.is_empty())
             .map(PathBuf::from)
+    }
+
+    /// The programs that builds of steps start, and what those go by.
+    fn tools(&self) -> Tools {
+        let of = |name: &str| Some((name.to_owned(), self.variables.get(name)?.clone()));
+        let path = self.variables.get("PATH").cloned().unwrap_or_default();
+        Tools::new(&path, Tools::VARIABLES.into_iter().filter_map(of).collect())
     }
 
     /// What AIRTIGHT_LOG says: a filter for the program's own trace.
@@ -87,6 +102,10 @@ pub(crate) struct Settings {
     pub(crate) terminal: bool,
     /// How much to say.
     pub(crate) verbose: u8,
+    /// Where the programs of builds are.
+    pub(crate) tools: Tools,
+    /// The SDK for Rust in a folder, for projects that do not take it from the registry.
+    pub(crate) sdk_rust: Option<PathBuf>,
     /// The machine's policy, if it has one. Nothing that a user can say takes it away.
     pub(crate) policy: Option<PathBuf>,
 }
@@ -136,6 +155,8 @@ impl Settings {
             color_stdout: color(environment.stdout_is_terminal),
             terminal: environment.stderr_is_terminal && !dumb,
             verbose: global.verbose,
+            tools: environment.tools(),
+            sdk_rust: environment.path("AIRTIGHT_SDK_RUST"),
             policy: Some(PathBuf::from(SYSTEM_POLICY)).filter(|file| is_there(file)),
         }
     }

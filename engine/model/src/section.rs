@@ -183,7 +183,8 @@ impl StepSection {
     /// Reads a section; none if it is larger than is taken, of a version that is not known, or not what it should be. A section
     /// is a remark: without it a component is as good as one that never had any.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        if bytes.len() > MAX_STEP_SECTION {
+        // A list would count as a record whose keys are left out.
+        if bytes.len() > MAX_STEP_SECTION || bytes.trim_ascii_start().first() != Some(&b'{') {
             return None;
         }
         let mut section: Self = serde_json::from_slice(bytes).ok()?;

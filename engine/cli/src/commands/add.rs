@@ -134,6 +134,16 @@ fn skeleton(name: &str, uses: &str, summary: &ComponentSummary) -> Vec<String> {
     if imports("wasi:sockets/") {
         lines.push("  # grants: { net: [ \"tcp://HOST:PORT\" ] }".to_owned());
     }
+    for request in &summary.about.requests {
+        lines.push(format!("  # it asks for this: {}", request.reason));
+        lines.extend(
+            request
+                .grants
+                .lines()
+                .into_iter()
+                .map(|line| format!("  #   grants: {{ {line} }}")),
+        );
+    }
     // Names come from the component, which is a stranger's: nothing of it may end a comment.
     lines
         .into_iter()

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use airtight_model::About;
 use airtight_model::component::{ComponentKind, ComponentSummary, FunctionSignature, ResolvedComponent, WitType};
 use airtight_model::{Catalog, CatalogError};
 use serde_json::{Value as Json, json};
@@ -18,7 +19,8 @@ use crate::settings::shown;
 pub(crate) fn inspect(context: &Context, args: &InspectArgs) -> Result<(), Failure> {
     let (folder, named) = place(&context.settings.folder, &args.component)?;
     let component = context.catalog_at(&folder)?.resolve(&named, "").map_err(failure)?;
-    let text = match args.format {
+    let format = if args.json { Format::Json } else { args.format };
+    let text = match format {
         Format::Json => format!("{}\n", as_json(&component)),
         Format::Text => as_text(&args.component, &component, Paint(context.settings.color_stdout)),
     };
@@ -76,6 +78,7 @@ fn as_text(name: &str, component: &ResolvedComponent, paint: Paint) -> String {
     let mut lines = vec![format!("{}  {}", paint.bold(&escape::line(name)), kind(summary))];
     lines.push(format!("  digest   {}", component.digest));
     lines.push(format!("  size     {} bytes", summary.size));
+    about(&summary.about, paint, &mut lines);
     for producer in &summary.producers {
         lines.push(format!("  made by  {}", escape::line(producer)));
     }
@@ -84,10 +87,9 @@ fn as_text(name: &str, component: &ResolvedComponent, paint: Paint) -> String {
     }
     for function in &summary.functions {
         lines.push(format!("  function {}", escape::line(&signature(function))));
-        for line in function.docs.iter().flat_map(|docs| docs.lines()) {
-            lines.push(format!("           {}", paint.dim(&escape::line(line))));
-        }
+        docs(function.docs.as_deref(), paint, &mut lines);
     }
+    types(&summary.about, paint, &mut lines);
     if !summary.functions.is_empty() && summary.functions.iter().all(|function| function.docs.is_none()) {
         lines.push("           (the component carries no documentation)".to_owned());
     }
@@ -103,17 +105,73 @@ fn as_text(name: &str, component: &ResolvedComponent, paint: Paint) -> String {
         lines.push(format!("  imports  {}{}", escape::line(import), paint.red(unknown)));
     }
     lines.push(format!("  powers   {}", powers(summary)));
+    for request in &summary.about.requests {
+        let grants = request.grants.lines().join(", ");
+        lines.push(format!("  asks for {}", escape::line(&grants)));
+        docs(Some(&request.reason), paint, &mut lines);
+    }
     lines.join("\n") + "\n"
+}
+
+/// What the component says of itself beside its interface.
+fn about(about: &About, paint: Paint, lines: &mut Vec<String>) {
+    let fields = [
+        ("name", &about.name),
+        ("version", &about.version),
+        ("about", &about.description),
+        ("licence", &about.licenses),
+        ("authors", &about.authors),
+        ("source", &about.source),
+        ("revision", &about.revision),
+        ("homepage", &about.homepage),
+        ("world", &about.world),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            lines.push(format!("  {name:<8} {}", escape::line(value)));
+        }
+    }
+    docs(about.docs.as_deref(), paint, lines);
+}
+
+fn docs(docs: Option<&str>, paint: Paint, lines: &mut Vec<String>) {
+    for line in docs.iter().flat_map(|docs| docs.lines()) {
+        lines.push(format!("           {}", paint.dim(&escape::line(line))));
+    }
+}
+
+/// The types that the component has words about.
+fn types(about: &About, paint: Paint, lines: &mut Vec<String>) {
+    for (name, ty) in &about.types {
+        lines.push(format!("  type     {}", escape::line(name)));
+        docs(ty.docs.as_deref(), paint, lines);
+        for (member, said) in &ty.members {
+            let said = format!("{member}: {}", said.lines().collect::<Vec<_>>().join(" "));
+            lines.push(format!("           - {}", paint.dim(&escape::line(&said))));
+        }
+    }
+}
+
+/// Imports that mean something beyond the sandbox, with the capability that each is.
+const POWERS: [(&str, &str); 3] = [
+    ("wasi:http/", "http"),
+    ("wasi:sockets/", "net"),
+    ("airtight:step/secret", "secrets"),
+];
+
+/// What the imports mean as capabilities, by name.
+fn capabilities(summary: &ComponentSummary) -> Vec<&'static str> {
+    let asks = |prefix: &str| summary.imports.iter().any(|import| import.starts_with(prefix));
+    POWERS
+        .into_iter()
+        .filter_map(|(prefix, name)| asks(prefix).then_some(name))
+        .collect()
 }
 
 /// What the imports mean as capabilities. Importing is not using, and without a grant each of them only refuses.
 fn powers(summary: &ComponentSummary) -> String {
-    let asks = |prefix: &str| summary.imports.iter().any(|import| import.starts_with(prefix));
-    let names: Vec<&str> = [("wasi:http/", "http"), ("wasi:sockets/", "net")]
-        .into_iter()
-        .filter_map(|(prefix, name)| asks(prefix).then_some(name))
-        .collect();
-    match names.as_slice() {
+    // A module imports all of preview 1, which has sockets that are open already and nothing else.
+    match capabilities(summary).as_slice() {
         [] => "none: it is pure by construction".to_owned(),
         names => format!("imports {}, refused unless granted", names.join(" and ")),
     }
@@ -135,6 +193,8 @@ fn as_json(component: &ResolvedComponent) -> Json {
             "docs": function.docs,
         })
     });
+    let about = &summary.about;
+    let capabilities = capabilities(summary);
     json!({
         "v": 1,
         "digest": component.digest.to_string(),
@@ -144,6 +204,23 @@ fn as_json(component: &ResolvedComponent) -> Json {
         "functions": functions.collect::<Vec<_>>(),
         "imports": summary.imports,
         "unknown_imports": summary.unknown_imports,
+        "capabilities": capabilities,
+        "pure": capabilities.is_empty(),
         "producers": summary.producers,
+        "about": {
+            "name": about.name,
+            "version": about.version,
+            "description": about.description,
+            "licenses": about.licenses,
+            "authors": about.authors,
+            "source": about.source,
+            "revision": about.revision,
+            "homepage": about.homepage,
+            "world": about.world,
+            "docs": about.docs,
+        },
+        "types": about.types,
+        "requests": about.requests.iter()
+            .map(|request| json!({ "grants": request.grants, "reason": request.reason })).collect::<Vec<_>>(),
     })
 }

@@ -239,7 +239,8 @@ pub(crate) fn once(
         .then(|| Heard::of(store, subscribers.all.clone()))
         .flatten();
     let events = heard.as_ref().map_or_else(|| subscribers.all.clone(), Heard::events);
-    confine::prepare(context, project, &plan, &args.report);
+    let reports: Vec<PathBuf> = args.report.iter().map(|Report::JUnit(file)| file.clone()).collect();
+    confine::prepare(context, project, &plan, &reports);
     let egress = secrets::egress(&context.settings, project, &plan, &context.vault, &signals.cancel)?;
     let services = services(context, project, read, egress, events)?;
     let options = options(&project.root, &project.file, args, context.settings.verbose);

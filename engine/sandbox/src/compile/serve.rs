@@ -192,7 +192,7 @@ fn compile(connection: &mut File) -> Result<Vec<u8>, (Answer, String)> {
         return Err((Answer::Ended, "it got half a component".to_owned()));
     }
     if head.adapt {
-        bytes = adapt::adapt(&bytes).map_err(|text| (Answer::Adapt, text))?;
+        bytes = adapt::adapt_preview1(&bytes).map_err(|text| (Answer::Adapt, text))?;
     }
     let engine = config(head.kind, head.flavour).and_then(|config| Engine::new(&config));
     let engine = engine.map_err(|error| (Answer::Ended, format!("{error:#}")))?;
