@@ -2,6 +2,8 @@
 //! ours for `proc_exit`, because wasmtime's passes on only whether the code was zero. Not here: telling what a binary is
 //! (`inspect`).
 
+mod go;
+
 use std::sync::OnceLock;
 
 use airtight_model::BlobDigest;
@@ -22,7 +24,7 @@ const EXIT: &str = "airtight_snapshot_exit";
 /// The function that is moved.
 const PROC_EXIT: &str = "proc_exit";
 /// Says what our part of the adapting is. Raise it with every change to it.
-const OURS: &[u8] = b"airtight exit adapter v1";
+const OURS: &[u8] = b"airtight exit adapter v2";
 
 const _: () = assert!(EXIT.len() == PREVIEW1.len());
 
@@ -37,7 +39,8 @@ pub fn preview1_adapter_digest() -> BlobDigest {
 /// # Errors
 /// It imports what the adapter does not have, or is no command; the text says what.
 pub fn adapt_preview1(module: &[u8]) -> Result<Vec<u8>, String> {
-    let (module, exits) = move_exit(module)?;
+    let roomy = go::with_room(module);
+    let (module, exits) = move_exit(roomy.as_deref().unwrap_or(module))?;
     let exit = if exits { Some(exit_adapter()?) } else { None };
     let encode = || {
         let mut encoder = ComponentEncoder::default()

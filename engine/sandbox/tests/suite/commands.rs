@@ -51,6 +51,57 @@ const PREVIEW1: &str = r#"(module
     (call $print (i32.const 4096) (i32.load (i32.const 28)))
     (call $exit (i32.const 3))))"#;
 
+/// A preview-1 command whose allocator is Go's: its heap begins at a number in its own variables, it believes that nobody else
+/// grows its memory, and it carries the descriptions that Go's linker writes. Prints a byte for each of eight pages that it
+/// takes and fills, and fails if one is not what it wrote there.
+fn go_like() -> Vec<u8> {
+    let mut words = vec![2048u64];
+    words.extend([2048, 8, 8].repeat(6));
+    words.extend([0; 5]);
+    words.extend([3000; 10]);
+    words.push(4096);
+    let words: String = words
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .map(|byte| format!("\\{byte:02x}"))
+        .collect();
+    let text = format!(
+        r#"(module (@custom "go:buildid" (before first) "x")
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (global (mut i32) (i32.const 0))
+  (func (export "_start") (local $end i32) (local $have i32) (local $first i32) (local $i i32)
+    (local.set $end (i32.and (i32.add (i32.load (i32.const 1296)) (i32.const 65535)) (i32.const -65536)))
+    (local.set $first (local.get $end))
+    (local.set $have (i32.shl (memory.size) (i32.const 16)))
+    (i32.store (i32.const 0) (i32.const 2048)) (i32.store (i32.const 4) (i32.const 1))
+    (loop $more
+      (local.set $end (i32.add (local.get $end) (i32.const 65536)))
+      (if (i32.gt_u (local.get $end) (local.get $have)) (then
+        (drop (memory.grow (i32.shr_u (i32.sub (local.get $end) (local.get $have)) (i32.const 16))))
+        (local.set $have (local.get $end))))
+      (memory.fill (i32.sub (local.get $end) (i32.const 65536)) (i32.const 0xaa) (i32.const 65536))
+      (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $more (i32.lt_u (local.get $i) (i32.const 8))))
+    (loop $check
+      (if (i32.ne (i32.load (local.get $first)) (i32.const 0xaaaaaaaa)) (then unreachable))
+      (local.set $first (i32.add (local.get $first) (i32.const 4)))
+      (br_if $check (i32.lt_u (local.get $first) (local.get $end)))))
+  (data (i32.const 1024) "{words}") (data (i32.const 2048) "\f1\ff\ff\ff\00\00\01\08"))"#
+    );
+    wat::parse_str(text).unwrap()
+}
+
+// Every program of Go's own toolchain is such a one, and broke when it first grew: it and the adapter wrote over each other.
+#[tokio::test]
+async fn a_program_that_takes_all_new_memory_for_its_own_shares_none_with_the_adapter() {
+    let host = Host::new();
+    let report = host.run(&host.command(&go_like())).await;
+    assert_eq!((report.outcome, report.cause.clone()), (Outcome::Succeeded, None));
+    assert_eq!(host.bytes(&report.stdout), [0xf1; 8]);
+}
+
 // A core module for preview 1 runs unchanged, with arguments, standard input and its exit code.
 #[tokio::test]
 async fn a_preview_1_module_runs_as_a_command_and_keeps_its_exit_code() {
