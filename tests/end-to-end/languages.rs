@@ -18,7 +18,9 @@ const TOOLCHAINS: &str = "AIRTIGHT_TEST_TOOLCHAINS";
 /// Where compilers are looked for; none where this machine was not set up for them.
 fn path(language: &str) -> Option<OsString> {
     let Some(toolchains) = std::env::var_os(TOOLCHAINS) else {
-        eprintln!("left out: {TOOLCHAINS} is not set (`cargo xtask toolchains` prints what it can be), so no step in {language} is built");
+        eprintln!(
+            "left out: {TOOLCHAINS} is not set (`cargo xtask toolchains` prints what it can be), so no step in {language} is built"
+        );
         return None;
     };
     let own = std::env::var_os("PATH").unwrap_or_default();
@@ -43,7 +45,9 @@ impl Bench {
     #[track_caller]
     fn run(&self, arguments: &[&str], code: i32) -> airtight_testkit::Run {
         let mut command = self.env.command(arguments);
-        command.env("PATH", &self.path).env("AIRTIGHT_SDK_RUST", repository().join("sdk/rust"));
+        command
+            .env("PATH", &self.path)
+            .env("AIRTIGHT_SDK_RUST", repository().join("sdk/rust"));
         for name in ["CARGO_HOME", "RUSTUP_HOME"] {
             let folder = if name == "CARGO_HOME" { ".cargo" } else { ".rustup" };
             let home = || std::env::home_dir().unwrap_or_default().join(folder).into();
@@ -53,7 +57,9 @@ impl Bench {
         // Crates that steps share are compiled once for all of them.
         command.env("CARGO_TARGET_DIR", target.join("contract"));
         if let Ok(toolchain) = Toolchain::ensure(&target) {
-            command.env("AIRTIGHT_GUEST_RUSTC", toolchain.rustc).env("CARGO", toolchain.cargo);
+            command
+                .env("AIRTIGHT_GUEST_RUSTC", toolchain.rustc)
+                .env("CARGO", toolchain.cargo);
         }
         self.env.finish(&mut command).expect(code)
     }
@@ -64,7 +70,10 @@ fn write_tree(env: &TestEnv) {
     let mut long = "x".repeat(100_000);
     long.push_str("TODO in a long line\n");
     for (path, content) in [
-        ("tree/a.txt", b"TODO first\nnothing\n  TODO again\r\nlast TODO".as_slice()),
+        (
+            "tree/a.txt",
+            b"TODO first\nnothing\n  TODO again\r\nlast TODO".as_slice(),
+        ),
         ("tree/a/deep/er/x.md", b"\n\nTODO\n"),
         ("tree/a.b", b"no marker here\n"),
         ("tree/binary", b"\x00\xff\xfeTODO\n\x00\n\nTOD\xff"),
@@ -136,8 +145,13 @@ fn contract(language: &str, reproducible: bool) {
         let env = &bench.env;
         bench.run(&["new", "--lang", language, "--kind", kind, "looker"], 0);
         let run = bench.run(&["test", "looker"], 0);
-        assert!(run.stdout.ends_with("2 passed, 0 failed\n"), "{language} {kind}: {}", run.text());
-        let said: Json = serde_json::from_str(&bench.run(&["inspect", "--json", "looker/build/looker.wasm"], 0).stdout).unwrap();
+        assert!(
+            run.stdout.ends_with("2 passed, 0 failed\n"),
+            "{language} {kind}: {}",
+            run.text()
+        );
+        let said: Json =
+            serde_json::from_str(&bench.run(&["inspect", "--json", "looker/build/looker.wasm"], 0).stdout).unwrap();
         assert_eq!(said["about"]["name"], "looker", "{language} {kind}");
         assert_eq!(said["unknown_imports"], json!([]), "{language} {kind}");
         let producers = said["producers"].to_string();
@@ -146,7 +160,11 @@ fn contract(language: &str, reproducible: bool) {
         let marker = "TODO";
         let mut answer = Answer::default();
         reference(&env.project().join("tree"), "/src", marker, &mut answer);
-        assert_eq!((answer.files, answer.findings.len()), (9, 7), "the tree has something of everything");
+        assert_eq!(
+            (answer.files, answer.findings.len()),
+            (9, 7),
+            "the tree has something of everything"
+        );
         match kind {
             "function" => function(&bench, language, &answer, &said),
             _ => command(&bench, language, &answer),
@@ -158,7 +176,12 @@ fn contract(language: &str, reproducible: bool) {
 }
 
 fn function(bench: &Bench, language: &str, answer: &Answer, said: &Json) {
-    assert!(said["functions"][0]["docs"].as_str().is_some_and(|docs| docs.starts_with("Looks for")), "{language}: {said}");
+    assert!(
+        said["functions"][0]["docs"]
+            .as_str()
+            .is_some_and(|docs| docs.starts_with("Looks for")),
+        "{language}: {said}"
+    );
     assert_eq!(
         said["functions"][0]["result"], "result<record { files: u32, bytes: u64, findings: u32 }, string>",
         "{language}"
@@ -174,7 +197,11 @@ fn function(bench: &Bench, language: &str, answer: &Answer, said: &Json) {
     assert_eq!(run.step("look")["result"], answer.record(), "{language}");
     assert_eq!(bench.env.read("list.txt"), answer.file(), "{language}");
     let events = run.events();
-    let findings: Vec<&Json> = events.iter().filter(|event| event["event"] == "step-report").map(|event| &event["report"]).collect();
+    let findings: Vec<&Json> = events
+        .iter()
+        .filter(|event| event["event"] == "step-report")
+        .map(|event| &event["report"])
+        .collect();
     let expected: Vec<Json> = answer
         .findings
         .iter()
@@ -186,8 +213,20 @@ fn function(bench: &Bench, language: &str, answer: &Answer, said: &Json) {
         })
         .collect();
     assert_eq!(findings, expected.iter().collect::<Vec<_>>(), "{language}");
-    let logs: Vec<&Json> = events.iter().filter(|event| event["event"] == "step-log").map(|event| &event["message"]).collect();
-    assert_eq!(logs, [&json!(format!("{} findings in {} files", answer.findings.len(), answer.files))], "{language}");
+    let logs: Vec<&Json> = events
+        .iter()
+        .filter(|event| event["event"] == "step-log")
+        .map(|event| &event["message"])
+        .collect();
+    assert_eq!(
+        logs,
+        [&json!(format!(
+            "{} findings in {} files",
+            answer.findings.len(),
+            answer.files
+        ))],
+        "{language}"
+    );
     for (with, error) in [
         ("{ path: /nowhere }", "cannot read /nowhere"),
         ("{ path: /src, marker: \"\" }", "the marker is empty"),
@@ -197,7 +236,9 @@ fn function(bench: &Bench, language: &str, answer: &Answer, said: &Json) {
         assert_eq!(run.step("look")["cause"], error, "{language}");
     }
     // A marker that is not there: nothing found, and the file is there all the same.
-    bench.env.write("airtight.yaml", step("{ path: /src, marker: \"T\u{d6}D\u{d6}\" }"));
+    bench
+        .env
+        .write("airtight.yaml", step("{ path: /src, marker: \"T\u{d6}D\u{d6}\" }"));
     let run = bench.run(&["run", "--format", "json"], 0);
     assert_eq!(run.step("look")["result"]["findings"], 0, "{language}");
     assert_eq!(bench.env.read("list.txt"), "", "{language}");
@@ -238,7 +279,10 @@ fn command(bench: &Bench, language: &str, answer: &Answer) {
     ] {
         bench.env.write("airtight.yaml", step(args));
         let run = bench.run(&["run", "--format", "json"], 1);
-        let said = run.events().iter().any(|event| event["stream"] == "stderr" && event["text"] == error);
+        let said = run
+            .events()
+            .iter()
+            .any(|event| event["stream"] == "stderr" && event["text"] == error);
         assert!(said, "{language} {args}: {}", run.text());
     }
 }
@@ -246,14 +290,22 @@ fn command(bench: &Bench, language: &str, answer: &Answer) {
 /// Builds the same project in another folder, as if on another day, and compares the bytes.
 fn same_bytes(first: &Bench, path: &OsString, (language, kind): (&str, &str)) {
     let second = Bench::new(path);
-    second.run(&["new", "--lang", language, "--kind", kind, "some/where/else/looker"], 0);
+    second.run(
+        &["new", "--lang", language, "--kind", kind, "some/where/else/looker"],
+        0,
+    );
     second.run(&["build", "some/where/else/looker", "--output", "second.wasm"], 0);
     let read = |path: PathBuf| fs::read(path).unwrap();
     let (one, two) = (
         read(first.env.project().join("looker/build/looker.wasm")),
         read(second.env.project().join("second.wasm")),
     );
-    assert!(one == two, "{language} {kind}: {} bytes and {} bytes differ", one.len(), two.len());
+    assert!(
+        one == two,
+        "{language} {kind}: {} bytes and {} bytes differ",
+        one.len(),
+        two.len()
+    );
 }
 
 macro_rules! languages {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use airtight_model::{Diagnostic, Span};
-use wit_parser::{PackageId, PackageName, Resolve, SourceMap, UnresolvedPackageGroup, WorldId};
+use wit_parser::{PackageId, PackageName, Resolve, ResolveErrorKind, SourceMap, UnresolvedPackageGroup, WorldId};
 
 use crate::embedded::WIT;
 use crate::error::{Error, InFile};
@@ -94,7 +94,11 @@ pub(crate) fn load(project: &StepProject) -> Result<Option<Wit>, Error> {
         let kind = error.kind();
         let at = resolve.source_map_location(kind.span());
         texts.extend(kept.iter_mut().flat_map(|(_, found)| std::mem::take(found)));
-        wrong(&texts, at, kind.to_string())
+        let message = match kind {
+            ResolveErrorKind::PackageNotFound { requested, .. } => format!("the package `{requested}` is not found"),
+            other => other.to_string(),
+        };
+        wrong(&texts, at, message)
     })?;
     let world = world(project, &resolve, package)?;
     let folder = project.build_folder().join("wit");
@@ -181,7 +185,7 @@ fn wrong(sources: &[Source], place: Place, message: String) -> Error {
         end: at(end.max(start)),
     };
     let help = match rest.as_slice() {
-        [] if first.contains("not found") => {
+        [] if first.ends_with("is not found") => {
             "put the package into `wit/deps/NAME/`; `airtight:step` and WASI's packages come with Airtight".to_owned()
         }
         [] => "mend the WIT at that place".to_owned(),
