@@ -16,6 +16,7 @@ mod projects;
 mod runners;
 mod save;
 mod scale;
+mod starts;
 mod steps;
 mod table;
 
@@ -131,7 +132,14 @@ fn measure(project: &Project, binary: &Path, options: &Options, cases: &[&Case])
             continue;
         }
         eprintln!("bench: {} …", case.name);
-        let row = (case.measure)(&bench).map_err(|error| format!("the case `{}` is broken: {error}", case.name))?;
+        let row = match (case.measure)(&bench) {
+            Ok(row) => row,
+            Err(error) if error.is::<starts::Absent>() => {
+                eprintln!("bench: {} is left out: {error}", case.name);
+                continue;
+            }
+            Err(error) => return Err(format!("the case `{}` is broken: {error}", case.name).into()),
+        };
         let case = Found {
             name: case.name,
             work: case.work,

@@ -59,6 +59,18 @@ pub(crate) fn add_to(tally: &mut Tally, project: &Project) -> Toolchains {
     Toolchains { folders }
 }
 
+/// Makes those that can be made, and returns the folders that were found or made: for what does with less.
+pub(crate) fn available(project: &Project) -> Toolchains {
+    let mut folders = Vec::new();
+    for kind in ALL {
+        match kind.ensure(&project.target) {
+            Ok(found) => folders.extend(found),
+            Err(error) => eprintln!("toolchains: {error}"),
+        }
+    }
+    Toolchains { folders }
+}
+
 /// Folders with compilers; none for those that the machine has itself.
 #[derive(Debug, Default)]
 pub(crate) struct Toolchains {

@@ -4,7 +4,7 @@ use crate::Result;
 
 use super::contest::Row;
 use super::steps::Unchanged;
-use super::{Bench, files, guests, memory, scale, steps};
+use super::{Bench, files, guests, memory, scale, starts, steps};
 
 /// One comparison.
 pub(crate) struct Case {
@@ -103,6 +103,62 @@ pub(crate) const CASES: &[Case] = &[
         scale: None,
         memory: false,
         measure: |bench| guests::read(bench, bench.size(10_000, 50)),
+    },
+    Case {
+        name: "start-wat",
+        work: "a command in WAT that looks into one file, from its native code",
+        scale: None,
+        memory: false,
+        measure: |bench| starts::start(bench, "wat"),
+    },
+    Case {
+        name: "start-rust",
+        work: "a command in Rust that prints a word, from its native code",
+        scale: None,
+        memory: false,
+        measure: |bench| starts::start(bench, "rust"),
+    },
+    Case {
+        name: "start-c",
+        work: "a command in C that looks into one file, from its native code",
+        scale: None,
+        memory: false,
+        measure: |bench| starts::start(bench, "c"),
+    },
+    Case {
+        name: "start-zig",
+        work: "a command in Zig that looks into one file, from its native code",
+        scale: None,
+        memory: false,
+        measure: |bench| starts::start(bench, "zig"),
+    },
+    Case {
+        name: "start-go",
+        work: "a command in Go that looks into one file, from its native code",
+        scale: None,
+        memory: false,
+        measure: |bench| starts::start(bench, "go"),
+    },
+    Case {
+        name: "start-javascript",
+        work: "a command in JavaScript that looks into one file, from its native code",
+        scale: None,
+        memory: false,
+        measure: |bench| starts::start(bench, "javascript"),
+    },
+    Case {
+        name: "start-python",
+        work: "a command in Python that looks into one file, from its native code",
+        scale: None,
+        memory: false,
+        measure: |bench| starts::start(bench, "python"),
+    },
+    Case {
+        name: "start-cpython",
+        work: "CPython, a foreign program of 26 MB, with a script of one line, from its native code",
+        scale: None,
+        memory: false,
+        measure: |bench| starts::start(bench, "cpython"),
     },
     Case {
         name: "memory-unchanged",
