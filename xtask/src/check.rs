@@ -8,13 +8,15 @@ use crate::tally::Tally;
 use crate::{bench, demo, generate, servers, tidy, toolchains, walkthrough};
 use xtask::guest::Toolchain;
 
+/// The workspace of the SDK for Rust.
+const SDK: &str = "sdk/rust";
+
 pub(crate) fn run(project: &Project) -> ExitCode {
     let mut tally = Tally::default();
-    let guests: Vec<&str> = if project.has_fixtures() {
-        vec!["plugins", "tests/fixtures"]
-    } else {
-        vec!["plugins"]
-    };
+    let mut guests = vec!["plugins", SDK];
+    if project.has_fixtures() {
+        guests.push("tests/fixtures");
+    }
 
     for folder in [""].iter().chain(&guests) {
         let name = if folder.is_empty() {
@@ -52,31 +54,28 @@ pub(crate) fn run(project: &Project) -> ExitCode {
         tally.check("benchmarks, small", || bench::small(project));
         walkthrough::add_to(&mut tally, project, &toolchains);
     }
-    let native = project.target.join("plugins");
-    tally.tests(
-        "tests of the standard components",
-        project
-            .cargo("plugins")
-            .env("CARGO_TARGET_DIR", &native)
-            .arg("test")
-            .args(workspace)
-            .arg("--no-fail-fast"),
-    );
+    // Workspaces of their own, which are built for this machine too.
+    let native = [("plugins", "the standard components"), (SDK, "the SDK for Rust")];
+    let cargo = |folder: &str| {
+        let mut command = project.cargo(folder);
+        command.env("CARGO_TARGET_DIR", project.target.join(folder));
+        command
+    };
+    for (folder, name) in native {
+        let mut tests = cargo(folder);
+        tests.arg("test").args(workspace).arg("--no-fail-fast");
+        tally.tests(&format!("tests of {name}"), &mut tests);
+    }
     if ready {
         let lints = ["--all-targets", "--", "--deny", "warnings"];
         tally.check("lints", || {
             succeed(project.cargo("").arg("clippy").args(workspace).args(lints))
         });
-        tally.check("lints of the standard components", || {
-            succeed(
-                project
-                    .cargo("plugins")
-                    .env("CARGO_TARGET_DIR", &native)
-                    .arg("clippy")
-                    .args(workspace)
-                    .args(lints),
-            )
-        });
+        for (folder, name) in native {
+            tally.check(&format!("lints of {name}"), || {
+                succeed(cargo(folder).arg("clippy").args(workspace).args(lints))
+            });
+        }
     }
     tally.close()
 }

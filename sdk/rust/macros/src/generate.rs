@@ -73,7 +73,9 @@ fn one_or_many(input: ParseStream<'_>) -> syn::Result<Vec<LitStr>> {
 impl Options {
     /// Reads the world that the options name.
     pub(crate) fn world(&self) -> syn::Result<World> {
-        let root = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).unwrap_or_default();
+        let root = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map(PathBuf::from)
+            .unwrap_or_default();
         let folders: Vec<PathBuf> = if self.paths.is_empty() {
             vec![root.join("wit")]
         } else {

@@ -25,7 +25,6 @@ pub(crate) fn item(world: &World) -> Result<TokenStream, String> {
     Ok(quote! {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
-            #[used]
             #[unsafe(link_section = "airtight:step")]
             static SECTION: [u8; #length] = *#bytes;
         };
@@ -86,7 +85,8 @@ impl Found<'_> {
         let mut about = Map::new();
         add_docs(&mut about, &function.docs);
         if !about.is_empty() {
-            self.functions.insert(format!("{prefix}{}", function.name), about.into());
+            self.functions
+                .insert(format!("{prefix}{}", function.name), about.into());
         }
     }
 

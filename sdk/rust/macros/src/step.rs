@@ -45,7 +45,12 @@ fn tokens(item: &Item) -> syn::Result<TokenStream> {
     let (step, span) = match item {
         Item::Mod(module) => (Step::of_module(module)?, module.ident.span()),
         Item::Fn(function) => (Step::of_function(function)?, function.sig.ident.span()),
-        other => return Err(Error::new_spanned(other, "`#[step]` goes before `mod NAME { … }` or `pub fn`")),
+        other => {
+            return Err(Error::new_spanned(
+                other,
+                "`#[step]` goes before `mod NAME { … }` or `pub fn`",
+            ));
+        }
     };
     let (generated, section) = generated(&step, span)?;
     let glue = glue::tokens(&step, &generated);

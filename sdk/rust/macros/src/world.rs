@@ -65,12 +65,7 @@ impl World {
         Self::select(resolve, package, Some("imports"), Vec::new())
     }
 
-    fn select(
-        resolve: Resolve,
-        package: PackageId,
-        name: Option<&str>,
-        files: Vec<PathBuf>,
-    ) -> Result<Self, String> {
+    fn select(resolve: Resolve, package: PackageId, name: Option<&str>, files: Vec<PathBuf>) -> Result<Self, String> {
         let id = resolve
             .select_world(&[package], name)
             .map_err(|error| resolve.render_error(&error))?;
@@ -92,9 +87,8 @@ fn push_airtight_step(resolve: &mut Resolve) -> Result<PackageId, String> {
 /// Tells whether a folder or its `deps` has the package `airtight:step`, which then must not be there twice. What does not
 /// parse is left for the reading itself to complain about.
 fn provides_airtight_step(folder: &Path) -> bool {
-    let is_it = |group: &UnresolvedPackageGroup| {
-        group.main.name.namespace == "airtight" && group.main.name.name == "step"
-    };
+    let is_it =
+        |group: &UnresolvedPackageGroup| group.main.name.namespace == "airtight" && group.main.name.name == "step";
     let entries = std::fs::read_dir(folder.join("deps")).into_iter().flatten().flatten();
     std::iter::once(folder.to_owned())
         .chain(entries.map(|entry| entry.path()))
@@ -128,7 +122,10 @@ mod tests {
         assert_eq!(names, AIRTIGHT_STEP.map(|(name, _)| name));
         for (name, text) in AIRTIGHT_STEP {
             let original = std::fs::read_to_string(contract.join(name)).expect("it can be read");
-            assert_eq!(text, original, "run `cp wit/{name} sdk/rust/macros/wit/` in the repository");
+            assert_eq!(
+                text, original,
+                "run `cp wit/{name} sdk/rust/macros/wit/` in the repository"
+            );
         }
     }
 }

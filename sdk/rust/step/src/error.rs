@@ -191,6 +191,10 @@ pub mod text {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::needless_borrow,
+    reason = "the macro does not know either how many the type needs"
+)]
 mod tests {
     use super::text::*;
     use super::*;
@@ -228,7 +232,10 @@ mod tests {
     /// A cause that the error tells by itself is not told twice.
     #[test]
     fn a_cause_is_told_once() {
-        assert_eq!((&&&&Failure::of(Telling(parse()))).text(), format!("cannot count: {CAUSE}"));
+        assert_eq!(
+            (&&&&Failure::of(Telling(parse()))).text(),
+            format!("cannot count: {CAUSE}")
+        );
     }
 
     /// `?` and the helpers make errors with what was being done.
@@ -242,7 +249,9 @@ mod tests {
                 _ => bail!("{how} is too much"),
             }
         }
-        let texts: Vec<String> = (0..4).map(|how| fails(how).expect_err("it fails").to_string()).collect();
+        let texts: Vec<String> = (0..4)
+            .map(|how| fails(how).expect_err("it fails").to_string())
+            .collect();
         assert_eq!(
             texts,
             [CAUSE, &format!("first: {CAUSE}"), "nothing there", "3 is too much"]

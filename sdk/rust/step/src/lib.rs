@@ -4,7 +4,7 @@
 
 #[doc(hidden)]
 #[rustfmt::skip]
-#[allow(unreachable_pub, missing_docs)]
+#[allow(clippy::all, clippy::unwrap_used)]
 pub mod bindings;
 mod artifact;
 mod error;

@@ -3,8 +3,8 @@
 
 use std::fmt::{self, Display};
 
-pub use crate::bindings::airtight::step::log::Level;
 use crate::bindings::airtight::step::log::Field;
+pub use crate::bindings::airtight::step::log::Level;
 use crate::host;
 
 /// A field's value on its way.
@@ -130,7 +130,10 @@ mod tests {
         Line {
             level,
             message: message.to_owned(),
-            fields: fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            fields: fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
         }
     }
 

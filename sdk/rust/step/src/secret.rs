@@ -12,8 +12,8 @@
 
 use std::fmt;
 
-pub use crate::bindings::airtight::step::secret::{AwsRequest, JwtAlgorithm};
 use crate::bindings::airtight::step::secret::Error;
+pub use crate::bindings::airtight::step::secret::{AwsRequest, JwtAlgorithm};
 use crate::host;
 
 /// Why something could not be done with a secret.
@@ -98,12 +98,7 @@ impl Secret {
     /// # Errors
     ///
     /// Fails when the grant does not allow the operation, the claims are no JSON object, or the secret is no key for the algorithm.
-    pub fn jwt_sign(
-        &self,
-        algorithm: JwtAlgorithm,
-        key_id: Option<&str>,
-        claims: &str,
-    ) -> Result<String, SecretError> {
+    pub fn jwt_sign(&self, algorithm: JwtAlgorithm, key_id: Option<&str>, claims: &str) -> Result<String, SecretError> {
         Ok(self.handle.jwt_sign(algorithm, key_id, claims)?)
     }
 }

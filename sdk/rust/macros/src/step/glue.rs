@@ -59,7 +59,9 @@ fn export(function: &Function) -> TokenStream {
     let ok_type = function.ok.as_ref().map_or_else(|| quote!(()), binding);
     let ok = match &function.ok {
         Some(ty) => convert(ty, Way::Out, quote!(ok)),
-        None => quote!({ let () = ok; }),
+        None => quote!({
+            let () = ok;
+        }),
     };
     if function.fails {
         quote! {

@@ -163,13 +163,17 @@ impl Function {
 
 fn plain(signature: &Signature) -> syn::Result<()> {
     if let Some(word) = &signature.asyncness {
-        return Err(Error::new_spanned(word, "a step's function is not `async`: the host runs it to its end"));
+        return Err(Error::new_spanned(
+            word,
+            "a step's function is not `async`: the host runs it to its end",
+        ));
     }
     if let Some(word) = &signature.constness {
         return Err(Error::new_spanned(word, "a step's function is not `const`"));
     }
     if !signature.generics.params.is_empty() {
-        let text = "an exported function has no parameters of types or lifetimes: WIT has none. Write the types out, owned";
+        let text =
+            "an exported function has no parameters of types or lifetimes: WIT has none. Write the types out, owned";
         return Err(Error::new_spanned(&signature.generics, text));
     }
     Ok(())
@@ -187,7 +191,10 @@ fn unconditional(attributes: &[Attribute]) -> syn::Result<()> {
 
 fn parameter(argument: &FnArg, types: &mut Types<'_>) -> syn::Result<(Name, Ty)> {
     let FnArg::Typed(typed) = argument else {
-        return Err(Error::new_spanned(argument, "a step's function stands alone: it has no `self`"));
+        return Err(Error::new_spanned(
+            argument,
+            "a step's function stands alone: it has no `self`",
+        ));
     };
     match &*typed.pat {
         Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => {
@@ -222,7 +229,8 @@ impl TypeDef {
             return Err(Error::new_spanned(item, text));
         };
         if fields.named.is_empty() {
-            let text = "a WIT record has at least one field; a function that has nothing to say returns `Result<(), Error>`";
+            let text =
+                "a WIT record has at least one field; a function that has nothing to say returns `Result<(), Error>`";
             return Err(Error::new_spanned(item, text));
         }
         let mut problems = Problems::default();
@@ -276,7 +284,9 @@ impl Field {
             .as_ref()
             .ok_or_else(|| Error::new_spanned(field, "a WIT record has named fields"))?;
         if !matches!(field.vis, Visibility::Public(_)) {
-            let text = format!("a WIT record keeps nothing to itself: write `pub {ident}`, or move the type out of this module");
+            let text = format!(
+                "a WIT record keeps nothing to itself: write `pub {ident}`, or move the type out of this module"
+            );
             return Err(Error::new_spanned(field, text));
         }
         unconditional(&field.attrs)?;
@@ -331,7 +341,9 @@ fn docs(attributes: &[Attribute]) -> String {
         _ => None,
     });
     let text = lines.collect::<Vec<_>>().join("\n");
-    let lines = text.lines().map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
+    let lines = text
+        .lines()
+        .map(|line| line.strip_prefix(' ').unwrap_or(line).trim_end());
     lines.collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 

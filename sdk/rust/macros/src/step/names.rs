@@ -61,7 +61,11 @@ impl Name {
 /// Returns a package's name as WIT allows it, or a plain one where there is none.
 pub(super) fn package(name: &str) -> String {
     let name = name.to_kebab_case();
-    if validate_id(&name).is_ok() { name } else { "step".to_owned() }
+    if validate_id(&name).is_ok() {
+        name
+    } else {
+        "step".to_owned()
+    }
 }
 
 #[cfg(test)]

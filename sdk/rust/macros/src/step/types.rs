@@ -110,7 +110,10 @@ impl<'a> Types<'a> {
         match arguments(segment).first() {
             Some(ok) if is_unit(ok) => Ok((None, true)),
             Some(ok) => Ok((Some(self.of_type(ok)?), true)),
-            None => Err(Error::new_spanned(ty, "say what the function returns: `Result<(), Error>`, for example")),
+            None => Err(Error::new_spanned(
+                ty,
+                "say what the function returns: `Result<(), Error>`, for example",
+            )),
         }
     }
 
@@ -136,7 +139,8 @@ impl<'a> Types<'a> {
             return Err(Error::new_spanned(path, "this is no type"));
         };
         let name = segment.ident.to_string();
-        let local = path.path.segments.len() == 1 || path.path.segments.first().is_some_and(|first| first.ident == "self");
+        let local =
+            path.path.segments.len() == 1 || path.path.segments.first().is_some_and(|first| first.ident == "self");
         if local && let Some(item) = self.item(&name) {
             return self.of_item(&name, item, segment);
         }
@@ -169,7 +173,10 @@ impl<'a> Types<'a> {
                 return Err(Error::new_spanned(segment, format!("`{name}` stands for itself")));
             }
             if !alias.generics.params.is_empty() {
-                return Err(Error::new_spanned(&alias.generics, "an alias in a step has no parameters: WIT has none"));
+                return Err(Error::new_spanned(
+                    &alias.generics,
+                    "an alias in a step has no parameters: WIT has none",
+                ));
             }
             self.following.push(name.to_owned());
             let ty = self.of_type(&alias.ty);
@@ -268,7 +275,9 @@ fn plain(name: &str) -> Option<&'static str> {
 fn instead_of(ty: &Type) -> String {
     match ty {
         Type::Reference(reference) => match &*reference.elem {
-            Type::Path(path) if path.path.is_ident("str") => "what crosses the border of a component is owned: write `String`".to_owned(),
+            Type::Path(path) if path.path.is_ident("str") => {
+                "what crosses the border of a component is owned: write `String`".to_owned()
+            }
             Type::Slice(slice) => format!(
                 "what crosses the border of a component is owned: write `Vec<{}>`",
                 slice.elem.to_token_stream()

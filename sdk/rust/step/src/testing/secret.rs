@@ -45,7 +45,8 @@ impl Handle {
     ) -> Result<String, Error> {
         if algorithm != JwtAlgorithm::Hs256 {
             return Err(Error::Invalid(
-                "the host for tests signs tokens by `hs256` only: test the others in Airtight, by `airtight test`".to_owned(),
+                "the host for tests signs tokens by `hs256` only: test the others in Airtight, by `airtight test`"
+                    .to_owned(),
             ));
         }
         if !(claims.trim_start().starts_with('{') && claims.trim_end().ends_with('}')) {

@@ -9,8 +9,15 @@ use crate::{ArtifactError, Progress, Secret};
 #[test]
 fn a_host_collects_what_a_step_says() {
     let host = Host::new();
-    report::Finding::new("rule", Severity::Error, "bad").at("/in/a").line(2).column(3).fingerprint("f").add();
-    report::TestCase::failed("suite", "name", "why").took(std::time::Duration::from_millis(2)).add();
+    report::Finding::new("rule", Severity::Error, "bad")
+        .at("/in/a")
+        .line(2)
+        .column(3)
+        .fingerprint("f")
+        .add();
+    report::TestCase::failed("suite", "name", "why")
+        .took(std::time::Duration::from_millis(2))
+        .add();
     report::Metric::new("size", 2.5).unit("bytes").add();
     report::Annotation::new(Severity::Note, "title", "text").add();
     report::set_summary("first");
@@ -46,7 +53,10 @@ fn a_host_collects_what_a_step_says() {
 fn the_steps_paths_are_below_a_folder_of_the_host() {
     let host = Host::new();
     host.write("/in/sub/a.txt", "text");
-    assert_eq!(std::fs::read_to_string(crate::path("/in/sub/a.txt")).expect("it is there"), "text");
+    assert_eq!(
+        std::fs::read_to_string(crate::path("/in/sub/a.txt")).expect("it is there"),
+        "text"
+    );
     std::fs::write(crate::path("/out/x"), "y").expect("/out is there");
     assert_eq!(host.read_to_string("/out/x"), "y");
     let root = host.root();
@@ -65,7 +75,9 @@ fn the_last_host_of_a_thread_is_its_host() {
         assert_eq!(second.messages(), ["to the second"]);
     }
     crate::info!("to the first");
-    std::thread::spawn(|| assert!(current().is_none())).join().expect("the thread ends");
+    std::thread::spawn(|| assert!(current().is_none()))
+        .join()
+        .expect("the thread ends");
     assert_eq!(first.messages(), ["to the first"]);
 }
 
@@ -104,6 +116,12 @@ fn secrets_really_compute() {
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.\
          SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
     );
-    assert!(matches!(jwt.jwt_sign(JwtAlgorithm::Hs256, Some("a\"b"), "[]"), Err(SecretError::Invalid(_))));
-    assert!(matches!(jwt.jwt_sign(JwtAlgorithm::Rs256, None, claims), Err(SecretError::Invalid(_))));
+    assert!(matches!(
+        jwt.jwt_sign(JwtAlgorithm::Hs256, Some("a\"b"), "[]"),
+        Err(SecretError::Invalid(_))
+    ));
+    assert!(matches!(
+        jwt.jwt_sign(JwtAlgorithm::Rs256, None, claims),
+        Err(SecretError::Invalid(_))
+    ));
 }
