@@ -4,7 +4,7 @@
 
 #[doc(hidden)]
 #[rustfmt::skip]
-#[allow(clippy::all, clippy::unwrap_used)]
+#[allow(unreachable_pub, clippy::all, clippy::unwrap_used)]
 pub mod bindings;
 mod artifact;
 mod error;
