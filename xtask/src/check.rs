@@ -47,6 +47,9 @@ pub(crate) fn run(project: &Project) -> ExitCode {
         }
         let toolchains = toolchains::add_to(&mut tally, project);
         tests.env(toolchains::VARIABLE, toolchains.variable());
+        if tally.check("docker-registry", servers::registry) {
+            tests.env(servers::REGISTRY, "1");
+        }
         tally.tests("tests", tests.arg("test").args(workspace).arg("--no-fail-fast"));
         tally.check("generated files", || generate::run(project, generate::ALL, true));
         tally.check("demo, twice", || demo::twice(project));

@@ -10,6 +10,9 @@ use crate::project::succeed;
 /// The variable that says that PostgreSQL has to be there.
 pub(crate) const POSTGRES: &str = "AIRTIGHT_TEST_POSTGRES";
 
+/// The variable that says that `docker-registry` has to be there.
+pub(crate) const REGISTRY: &str = "AIRTIGHT_TEST_REGISTRY";
+
 /// What a test needs of PostgreSQL.
 const PROGRAMS: [&str; 3] = ["initdb", "pg_ctl", "psql"];
 /// Where Debian keeps them, a folder for each version.
@@ -26,6 +29,24 @@ pub(crate) fn postgres() -> Result<()> {
         Ok(())
     } else {
         Err(format!("PostgreSQL was installed and is not found\n{help}").into())
+    }
+}
+
+/// Finds Debian's registry of OCI artifacts, or installs it.
+pub(crate) fn registry() -> Result<()> {
+    let help = "help: install it so that `docker-registry` is in the path, on Debian with `apt-get install docker-registry`";
+    let found = || {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).any(|folder| folder.join("docker-registry").is_file())
+    };
+    if found() {
+        return Ok(());
+    }
+    install("docker-registry").map_err(|error| format!("there is no docker-registry, and {error}\n{help}"))?;
+    if found() {
+        Ok(())
+    } else {
+        Err(format!("docker-registry was installed and is not found\n{help}").into())
     }
 }
 

@@ -13,6 +13,7 @@ const MAY_IMPORT: [(&str, &[&str]); 8] = [
     ("airtight-pipeline", &["airtight-model"]),
     ("airtight-store", &["airtight-model"]),
     ("airtight-egress", &["airtight-model"]),
+    ("airtight-registry", &["airtight-model"]),
     (
         "airtight-sandbox",
         &["airtight-egress", "airtight-store", "airtight-model"],
@@ -25,6 +26,7 @@ const MAY_IMPORT: [(&str, &[&str]); 8] = [
             "airtight-authoring",
             "airtight-exec",
             "airtight-egress",
+            "airtight-registry",
             "airtight-sandbox",
             "airtight-pipeline",
             "airtight-store",

@@ -5,8 +5,10 @@ mod env;
 mod fixture;
 mod golden;
 mod process;
+mod registry;
 
 pub use env::{Run, TestEnv};
 pub use fixture::{component, preview1_module};
 pub use golden::assert_golden;
 pub use process::{End, Process};
+pub use registry::{Asked, Fake, LOGIN, Registry, Reply};
