@@ -34,7 +34,8 @@ pub(crate) fn postgres() -> Result<()> {
 
 /// Finds Debian's registry of OCI artifacts, or installs it.
 pub(crate) fn registry() -> Result<()> {
-    let help = "help: install it so that `docker-registry` is in the path, on Debian with `apt-get install docker-registry`";
+    let help =
+        "help: install it so that `docker-registry` is in the path, on Debian with `apt-get install docker-registry`";
     let found = || {
         let path = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&path).any(|folder| folder.join("docker-registry").is_file())

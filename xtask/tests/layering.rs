@@ -8,7 +8,7 @@ mod metadata;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The engine's crates, each with those that it may import.
-const MAY_IMPORT: [(&str, &[&str]); 8] = [
+const MAY_IMPORT: [(&str, &[&str]); 9] = [
     ("airtight-model", &[]),
     ("airtight-pipeline", &["airtight-model"]),
     ("airtight-store", &["airtight-model"]),
