@@ -342,12 +342,14 @@ impl Place<'_> {
     async fn refusal(&self, answer: Answer) -> RegistryError {
         let (to, status) = (name_of(&self.base), answer.status);
         let key = (self.reference.host.clone(), self.reference.name.clone(), self.power);
-        let known = self.client.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = {
+            let known = self.client.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.get(&key).cloned()
+        };
         // A token that was given to nobody is no login.
-        let logged_in = known.get(&key).is_some_and(|shown| shown.starts_with("Basic ")) || {
-            drop(known);
-            credentials::login(self.client.credentials.as_deref(), &self.reference.host)
-                .is_ok_and(|login| login.is_some())
+        let logged_in = shown.is_some_and(|shown| shown.starts_with("Basic ")) || {
+            let login = credentials::login(self.client.credentials.as_deref(), &self.reference.host);
+            login.is_ok_and(|login| login.is_some())
         };
         match status.as_u16() {
             401 if !logged_in => RegistryError::LoginNeeded { to },
