@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::project::Project;
 use crate::tally::{Tally, heading};
+use xtask::guest::Toolchain;
 use crate::toolchains::Toolchains;
 
 /// A fenced block of commands.
@@ -144,7 +145,13 @@ fn run_page(project: &Project, page: &Path, blocks: &[Block], toolchains: &Toolc
     bash.arg(folder.join("script"))
         .arg(&marker)
         .current_dir(&copy)
-        .env("PATH", toolchains.path_after(&programs));
+        .env("PATH", toolchains.path_after(&programs))
+        // The SDK as it is here, not as the registry has it, and what it needs compiled once for all pages.
+        .env("AIRTIGHT_SDK_RUST", copy.join("sdk/rust"))
+        .env("CARGO_TARGET_DIR", project.target.join("contract"));
+    if let Ok(rust) = Toolchain::ensure(&project.target) {
+        bash.env("AIRTIGHT_GUEST_RUSTC", rust.rustc);
+    }
     let status = bash.stdout(output.try_clone()?).stderr(output).status()?;
     if status.success() {
         return Ok(Done {
