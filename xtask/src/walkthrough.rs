@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 use crate::project::Project;
 use crate::tally::{Tally, heading};
-use xtask::guest::Toolchain;
 use crate::toolchains::Toolchains;
+use xtask::guest::Toolchain;
 
 /// A fenced block of commands.
 #[derive(Debug, PartialEq, Eq)]

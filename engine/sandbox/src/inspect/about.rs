@@ -115,3 +115,87 @@ impl Remarks {
 fn text(said: &str) -> String {
     cut(said.to_owned(), MAX_TEXT)
 }
+
+#[cfg(test)]
+mod tests {
+    use wasm_encoder::{Component, CustomSection, Module, ModuleSection};
+    use wasmparser::Parser;
+
+    use super::*;
+
+    fn section<'a>(name: &'a str, data: &'a str) -> CustomSection<'a> {
+        CustomSection {
+            name: name.into(),
+            data: data.as_bytes().into(),
+        }
+    }
+
+    fn read(bytes: &[u8]) -> (StepSection, About) {
+        let mut remarks = Remarks::default();
+        for payload in Parser::new(0).parse_all(bytes) {
+            remarks.take(&payload.expect("it is WebAssembly"));
+        }
+        let (_, section, about) = remarks.finish();
+        (section, about)
+    }
+
+    /// What the maker of a component says counts, and not what is in a module that was taken in.
+    #[test]
+    fn the_outermost_section_counts() {
+        let inner = r#"{"v":1,"functions":{"run":{"docs":"inner"}}}"#;
+        let mut module = Module::new();
+        module
+            .section(&section(STEP_SECTION, inner))
+            .section(&section("version", "9.9.9"));
+        let mut component = Component::new();
+        component.section(&ModuleSection(&module));
+        let (only_inner, about) = read(component.as_slice());
+        assert_eq!(only_inner.functions["run"].docs.as_deref(), Some("inner"));
+        assert_eq!(about.version, None, "a module's version is not the component's");
+        component
+            .section(&section(
+                STEP_SECTION,
+                r#"{"v":1,"functions":{"run":{"docs":"outer"}}}"#,
+            ))
+            .section(&section("version", "1.2.3"));
+        let (both, about) = read(component.as_slice());
+        assert_eq!(both.functions["run"].docs.as_deref(), Some("outer"));
+        assert_eq!(about.version.as_deref(), Some("1.2.3"));
+        // The order does not matter.
+        let mut other_way = Component::new();
+        other_way
+            .section(&section(
+                STEP_SECTION,
+                r#"{"v":1,"functions":{"run":{"docs":"outer"}}}"#,
+            ))
+            .section(&ModuleSection(&module));
+        assert_eq!(read(other_way.as_slice()).0, both);
+    }
+
+    /// Sections that cannot be what they should be say nothing, and hide nothing.
+    #[test]
+    fn a_section_that_does_not_read_says_nothing() {
+        let mut component = Component::new();
+        let long = "x".repeat(MAX_TEXT + 1);
+        component
+            .section(&section(STEP_SECTION, "not json"))
+            .section(&section("licenses", &long))
+            .section(&section("source", ""))
+            .section(&CustomSection {
+                name: "description".into(),
+                data: [0xff, 0xfe].as_slice().into(),
+            })
+            .section(&section("component-name", "\x00\x7f"))
+            .section(&section("producers", "\x01"))
+            .section(&section(STEP_SECTION, r#"{"v":1,"world":{"name":"a:b/c","docs":"d"}}"#));
+        let (_, about) = read(component.as_slice());
+        assert_eq!(
+            about,
+            About {
+                world: Some("a:b/c".to_owned()),
+                docs: Some("d".to_owned()),
+                ..About::default()
+            }
+        );
+    }
+}
