@@ -198,6 +198,15 @@ fn what_cannot_be_built() {
         &WIT.replace("  /// Adds `a`", "  import acme:tools/x@1.0.0;\n  /// Adds `a`"),
         3,
     );
+    bad(
+        "wit-other-version",
+        "wit/step.wit",
+        &WIT.replace(
+            "  /// Adds `a`",
+            "  import wasi:clocks/wall-clock@0.2.0;\n  /// Adds `a`",
+        ),
+        3,
+    );
     bad("wit-two-worlds", "wit/second.wit", "world other { }\n", 3);
     bad("wit-no-world", "step.yaml", &format!("{STEP}world: stp\n"), 3);
     bad("other-world", "wit/step.wit", &WIT.replace("run:", "walk:"), 3);

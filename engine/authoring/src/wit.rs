@@ -71,18 +71,7 @@ pub(crate) fn load(project: &StepProject) -> Result<Option<Wit>, Error> {
             groups.push((parse(&found)?, found));
         }
     }
-    let known: HashSet<PackageName> = groups.iter().map(|(group, _)| group.main.name.clone()).collect();
-    for (name, text) in WIT {
-        let source = Source {
-            name: format!("{name}.wit"),
-            text: (*text).to_owned(),
-        };
-        let group = parse(std::slice::from_ref(&source))?;
-        // A project that brings a package itself means its own.
-        if !known.contains(&group.main.name) {
-            groups.push((group, vec![source]));
-        }
-    }
+    embedded(&main, &mut groups)?;
     let mut resolve = Resolve::default();
     let mut kept = Vec::new();
     let (deps, dep_texts): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
@@ -95,7 +84,7 @@ pub(crate) fn load(project: &StepProject) -> Result<Option<Wit>, Error> {
         let at = resolve.source_map_location(kind.span());
         texts.extend(kept.iter_mut().flat_map(|(_, found)| std::mem::take(found)));
         let message = match kind {
-            ResolveErrorKind::PackageNotFound { requested, .. } => format!("the package `{requested}` is not found"),
+            ResolveErrorKind::PackageNotFound { requested, .. } => not_found(requested),
             other => other.to_string(),
         };
         wrong(&texts, at, message)
@@ -109,6 +98,59 @@ pub(crate) fn load(project: &StepProject) -> Result<Option<Wit>, Error> {
         world,
         folder,
     }))
+}
+
+/// Adds the embedded packages that are needed and that the project does not bring itself. The others stay out: they may not go
+/// together with what the project brings.
+fn embedded(
+    main: &UnresolvedPackageGroup,
+    groups: &mut Vec<(UnresolvedPackageGroup, Vec<Source>)>,
+) -> Result<(), Error> {
+    let mut open: Vec<PackageName> = needs(main);
+    open.extend(groups.iter().flat_map(|(group, _)| needs(group)));
+    let mut known: HashSet<PackageName> = groups.iter().map(|(group, _)| group.main.name.clone()).collect();
+    let mut all = Vec::with_capacity(WIT.len());
+    for (name, text) in WIT {
+        let source = Source {
+            name: format!("{name}.wit"),
+            text: (*text).to_owned(),
+        };
+        all.push((parse(std::slice::from_ref(&source))?, source));
+    }
+    while let Some(next) = open.pop() {
+        let found = all.iter().position(|(group, _)| group.main.name == next);
+        if let Some(at) = found
+            && known.insert(next)
+        {
+            let (group, source) = all.swap_remove(at);
+            open.extend(needs(&group));
+            groups.push((group, vec![source]));
+        }
+    }
+    Ok(())
+}
+
+/// The packages that a group names.
+fn needs(group: &UnresolvedPackageGroup) -> Vec<PackageName> {
+    let packages = group.nested.iter().chain([&group.main]);
+    packages
+        .flat_map(|package| package.foreign_deps.keys().cloned())
+        .collect()
+}
+
+/// What to say of a package that is not there: Airtight may have it in another version.
+fn not_found(requested: &PackageName) -> String {
+    let name = format!("{}:{}", requested.namespace, requested.name);
+    let ours = WIT.iter().find_map(|(_, text)| {
+        let line = text.lines().find_map(|line| line.strip_prefix("package "))?;
+        line.trim_end_matches(';').strip_prefix(&name)?.strip_prefix('@')
+    });
+    match ours {
+        Some(version) => format!(
+            "the package `{requested}` is not found\nwrite `{name}/…@{version}`, which Airtight has, or put the package into `wit/deps/`"
+        ),
+        None => format!("the package `{requested}` is not found"),
+    }
 }
 
 /// A place in a file: its name, the first byte and the byte after the last.

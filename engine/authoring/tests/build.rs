@@ -35,7 +35,8 @@ const WAT: &str = "(module (func (export \"run\") (param i32 i32) (result i32) l
 fn documentation_of_wit_survives() {
     let folder = tempfile::tempdir().unwrap();
     let wit = "package a:b@1.0.0;\n/// Types.\ninterface types {\n  /// How grave.\n  enum level {\n    /// Not very.\n    low,\n    high,\n  }\n}\n/// The world.\nworld w {\n  use types.{level};\n  /// Runs.\n  export run: func(l: level, n: u32) -> u32;\n  export other: interface {\n    /// Walks.\n    walk: func();\n  }\n}\n";
-    let wat = "(module (func (export \"run\") (param i32 i32) (result i32) local.get 1) (func (export \"other#walk\")))";
+    let wat =
+        "(module (func (export \"run\") (param i32 i32) (result i32) local.get 1) (func (export \"other#walk\")))";
     write(
         folder.path(),
         &[("step.yaml", STEP), ("wit/a.wit", wit), ("src/step.wat", wat)],
@@ -79,7 +80,8 @@ fn wit_is_put_together_for_other_tools() {
     // What an earlier build left there is gone.
     write(folder.path(), &[("build/wit/old.wit", "package x:y;")]);
     let project = StepProject::open(folder.path()).unwrap();
-    build(&project, &tools(), None, &never).unwrap();
+    let built = build(&project, &tools(), None, &never);
+    assert!(built.is_ok(), "{}", built.unwrap_err());
     let root = folder.path().join("build/wit");
     let (mut found, mut open) = (Vec::new(), vec![root.clone()]);
     while let Some(next) = open.pop() {
