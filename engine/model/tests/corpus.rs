@@ -348,3 +348,18 @@ fn the_corpus_of_read_sets_decodes_or_is_refused() {
         ReadSet::from_document(bytes).ok().map(|reads| reads.to_document())
     });
 }
+
+// What a component says of itself comes from whoever made it.
+#[test]
+fn the_corpus_of_step_sections_is_read_or_passed_over() {
+    for entry in fs::read_dir(folder("step_section")).unwrap() {
+        let bytes = fs::read(entry.unwrap().path()).unwrap();
+        for at in 0..=bytes.len() {
+            if let Some(section) = airtight_model::StepSection::parse(&bytes[..at]) {
+                assert_eq!(airtight_model::StepSection::parse(&section.to_bytes()), Some(section));
+            }
+        }
+    }
+    let whole = fs::read(folder("step_section").join("seed-whole")).unwrap();
+    assert!(airtight_model::StepSection::parse(&whole).is_some());
+}

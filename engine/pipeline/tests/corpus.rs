@@ -144,3 +144,24 @@ proptest! {
         let _ = CelEvaluator::default().evaluate(&pieces.concat(), &Scope::default());
     }
 }
+
+fn try_step_file(text: &str) {
+    if let Err(found) = airtight_pipeline::parse_step_file(text) {
+        assert!(!found.is_empty(), "{text:?}");
+        in_the_file(&found, text);
+    }
+}
+
+// A step's file comes with a stranger's project.
+#[test]
+fn the_corpus_of_step_files_never_panics() {
+    let texts = corpus("step_file");
+    assert!(texts.len() > 3);
+    for text in texts {
+        try_step_file(&text);
+        // A file that is cut anywhere is refused or read, and never more.
+        for (at, _) in text.char_indices() {
+            try_step_file(&text[..at]);
+        }
+    }
+}
