@@ -1,8 +1,12 @@
 //! The build of a project: its language's recipe makes a binary, and the rest is the same for all. Not here: what each language needs
 //! (one file each, below).
 
+mod bindings;
+mod c;
+mod go;
 mod wasm;
 mod wat;
+mod zig;
 
 use std::path::{Path, PathBuf};
 
@@ -84,6 +88,11 @@ impl Workshop<'_> {
         })
     }
 
+    /// A path below the project's folder, from there.
+    pub(crate) fn within(&self, path: &Path) -> PathBuf {
+        path.strip_prefix(&self.project.root).unwrap_or(path).to_owned()
+    }
+
     /// An empty folder below `build`.
     pub(crate) fn folder(&self, name: &str) -> Result<PathBuf, Error> {
         let folder = self.scratch.join(name);
@@ -130,6 +139,10 @@ fn recipe(shop: &Workshop<'_>) -> Result<Raw, Error> {
     match file.language {
         Language::Wat => wat::build(shop),
         Language::Wasm => wasm::build(shop),
+        Language::C => c::build(shop, c::Dialect::C),
+        Language::Cpp => c::build(shop, c::Dialect::Cpp),
+        Language::Go => go::build(shop),
+        Language::Zig => zig::build(shop),
         other => Err(Error::project(
             "A0010",
             format!("steps in {} cannot be built yet", other.word()),
