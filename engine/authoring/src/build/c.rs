@@ -53,12 +53,7 @@ pub(super) fn build(shop: &Workshop<'_>, dialect: Dialect) -> Result<Raw, Error>
         objects = compiler.bindings(shop, bindings)?;
     }
     let mut link = compiler.command(shop, dialect);
-    link.args([
-        "-Os",
-        "-Wl,--strip-all",
-        "-Wl,--stack-first",
-        "-Wl,-z,stack-size=1048576",
-    ]);
+    link.args(["-Os", "-Wl,--strip-all", "-Wl,-z,stack-size=1048576"]);
     if dialect == Dialect::Cpp {
         link.args(["-fno-exceptions", "-fno-rtti"]);
     }

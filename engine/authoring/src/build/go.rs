@@ -42,7 +42,7 @@ pub(super) fn build(shop: &Workshop<'_>) -> Result<Raw, Error> {
     }
     let module = Path::new("build").join("module.wasm");
     let mut build = go(shop, &program);
-    build.args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid="]);
+    build.args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]);
     if is_function {
         build.arg("-buildmode=c-shared");
     }
