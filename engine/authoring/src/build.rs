@@ -4,6 +4,7 @@
 mod bindings;
 mod c;
 mod go;
+mod rust;
 mod wasm;
 mod wat;
 mod zig;
@@ -137,6 +138,7 @@ fn recipe(shop: &Workshop<'_>) -> Result<Raw, Error> {
         shop.wit()?;
     }
     match file.language {
+        Language::Rust => rust::build(shop),
         Language::Wat => wat::build(shop),
         Language::Wasm => wasm::build(shop),
         Language::C => c::build(shop, c::Dialect::C),

@@ -30,7 +30,17 @@ impl Tools {
     }
 
     /// The variables that recipes ask for.
-    pub const VARIABLES: [&'static str; 4] = ["CARGO", "RUSTC", "AIRTIGHT_GUEST_RUSTC", "AIRTIGHT_SDK_RUST"];
+    pub const VARIABLES: [&'static str; 9] = [
+        "HOME",
+        "CARGO",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_HOME",
+        "CARGO_TARGET_DIR",
+        "RUSTC",
+        "RUSTFLAGS",
+        "AIRTIGHT_GUEST_RUSTC",
+        "AIRTIGHT_SDK_RUST",
+    ];
 
     /// A variable of the user's that is not empty.
     pub(crate) fn variable(&self, name: &str) -> Option<&OsString> {

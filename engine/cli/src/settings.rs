@@ -22,7 +22,7 @@ pub struct Environment {
 }
 
 /// The environment variables that airtight reads.
-const VARIABLES: [&str; 14] = [
+const VARIABLES: [&str; 18] = [
     "AIRTIGHT_STORE",
     "AIRTIGHT_CONFINE",
     "AIRTIGHT_DNS",
@@ -35,7 +35,11 @@ const VARIABLES: [&str; 14] = [
     // What builds of steps go by.
     "PATH",
     "CARGO",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_HOME",
+    "CARGO_TARGET_DIR",
     "RUSTC",
+    "RUSTFLAGS",
     "AIRTIGHT_GUEST_RUSTC",
     "AIRTIGHT_SDK_RUST",
 ];

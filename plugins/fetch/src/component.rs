@@ -18,6 +18,12 @@ wit_bindgen::generate!({
     generate_all,
 });
 
+// What `airtight inspect` shows of the WIT beside its types.
+airtight_step_macros::document!({
+    path: ["../../wit", "wit"],
+    world: "airtight:std-fetch/fetch",
+});
+
 struct Component;
 
 export!(Component);

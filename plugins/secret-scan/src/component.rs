@@ -9,6 +9,12 @@ mod bindings {
     });
 }
 
+// What `airtight inspect` shows of the WIT beside its types.
+airtight_step_macros::document!({
+    path: ["../../wit", "wit"],
+    world: "airtight:std-secret-scan/secret-scan",
+});
+
 use bindings::airtight::step::{log, progress, report};
 
 use crate::rules::Severity;
