@@ -75,6 +75,7 @@ fn inputs() -> Vec<PathBuf> {
     let plugins = repository().join("plugins");
     let mut inputs = vec![
         repository().join("wit"),
+        repository().join("sdk/rust/macros"),
         plugins.join("Cargo.toml"),
         plugins.join("Cargo.lock"),
     ];
