@@ -335,8 +335,8 @@ macro_rules! languages {
 
 languages! {
     rust: "rust", true;
-    javascript: "javascript", false;
-    typescript: "typescript", false;
+    javascript: "javascript", true;
+    typescript: "typescript", true;
     python: "python", false;
     c: "c", true;
     cpp: "cpp", true;

@@ -6,7 +6,9 @@
 
 mod debian;
 mod go;
+mod node;
 mod pip;
+mod python;
 mod zig;
 
 use std::ffi::{OsStr, OsString};
@@ -35,7 +37,7 @@ struct Kind {
     path: &'static [&'static str],
 }
 
-const ALL: [Kind; 2] = [zig::KIND, go::KIND];
+const ALL: [Kind; 4] = [zig::KIND, go::KIND, node::KIND, python::KIND];
 
 /// `cargo xtask toolchains`: makes all that are missing, and prints the folders as one `PATH`.
 pub(crate) fn run(project: &Project) -> Result<()> {

@@ -4,7 +4,11 @@
 mod bindings;
 mod c;
 mod go;
+mod javascript;
+mod python;
 mod rust;
+mod source_map;
+mod sources;
 mod wasm;
 mod wat;
 mod zig;
@@ -139,16 +143,13 @@ fn recipe(shop: &Workshop<'_>) -> Result<Raw, Error> {
     }
     match file.language {
         Language::Rust => rust::build(shop),
+        Language::JavaScript | Language::TypeScript => javascript::build(shop),
+        Language::Python => python::build(shop),
         Language::Wat => wat::build(shop),
         Language::Wasm => wasm::build(shop),
         Language::C => c::build(shop, c::Dialect::C),
         Language::Cpp => c::build(shop, c::Dialect::Cpp),
         Language::Go => go::build(shop),
         Language::Zig => zig::build(shop),
-        other => Err(Error::project(
-            "A0010",
-            format!("steps in {} cannot be built yet", other.word()),
-            "build the component with its own tools, and say `language: wasm` and `entry: FILE.wasm` in `step.yaml`",
-        )),
     }
 }
