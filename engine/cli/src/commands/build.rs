@@ -40,7 +40,11 @@ pub(super) fn open(context: &Context, folder: &Path) -> Result<StepProject, Fail
 pub(super) fn make(context: &Context, project: &StepProject, to: Option<&Path>) -> Result<Built, Failure> {
     if context.settings.terminal {
         // Some toolchains take half a minute, and say nothing that a person would want to read.
-        output::note(&format!("building `{}`, in {}", project.file.name, project.file.language.word()));
+        output::note(&format!(
+            "building `{}`, in {}",
+            project.file.name,
+            project.file.language.word()
+        ));
     }
     let adapt = |module: &[u8]| airtight_sandbox::adapt_preview1(module);
     let built = airtight_authoring::build(project, &context.settings.tools, to, &adapt);
