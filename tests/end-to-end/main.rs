@@ -19,6 +19,7 @@ mod policy;
 mod questions;
 mod read_sets;
 mod reports;
+mod starts;
 mod steps;
 mod time;
 mod unchanged;

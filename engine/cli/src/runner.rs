@@ -166,17 +166,24 @@ pub(crate) struct BuiltComponents {
 
 impl Components for BuiltComponents {
     fn summary(&self, component: &BlobDigest) -> Result<Arc<ComponentSummary>, ComponentError> {
-        let bytes = self
-            .store
-            .blob(component)
-            .and_then(|blob| blob.read_all())
-            .map_err(|error| ComponentError::Service(error.into()))?;
-        self.catalog
-            .summary(component, || Ok(bytes))
-            .map_err(|error| match error {
-                CatalogError::Unusable { message, help } => ComponentError::Unusable { message, help },
-                CatalogError::NotFound { message, .. } => ComponentError::Unusable { message, help: None },
+        // Only where nothing is known of it yet: it may be large, and to start it nobody needs it.
+        let mut failed = None;
+        let read = || {
+            let bytes = self.store.blob(component).and_then(|blob| blob.read_all());
+            bytes.map_err(|error| {
+                let message = error.to_string();
+                failed = Some(error);
+                CatalogError::Unusable { message, help: None }
             })
+        };
+        let summary = self.catalog.summary(component, read);
+        if let Some(error) = failed {
+            return Err(ComponentError::Service(error.into()));
+        }
+        summary.map_err(|error| match error {
+            CatalogError::Unusable { message, help } => ComponentError::Unusable { message, help },
+            CatalogError::NotFound { message, .. } => ComponentError::Unusable { message, help: None },
+        })
     }
 
     fn restore(&self, component: &BlobDigest) -> bool {

@@ -6,6 +6,8 @@
 //! <state>/native/<name>.bin   "ATnc" · version · MAC (32 bytes) · what wasmtime serialised
 //! ```
 //!
+//! The MAC is one of the MACs of parts of 2 MiB, so that all processors can check a large file.
+//!
 //! `<name>` is the digest of all that the code depends on. A file is read once into sealed memory of our own (`sealed`), its
 //! MAC is checked there, and that memory is what wasmtime gets: whoever can write to the folder but cannot read the key
 //! changes nothing but that a component is compiled again. What was not used for longest goes when there is too much.
@@ -25,8 +27,10 @@ use wasmtime::component::Component;
 
 use sealed::Sealed;
 
-const MAGIC: [u8; 5] = *b"ATnc\x01";
+const MAGIC: [u8; 5] = *b"ATnc\x02";
 const MAC_LEN: usize = 32;
+/// How many bytes stand before the code.
+const HEAD: u64 = (MAGIC.len() + MAC_LEN) as u64;
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 5 << 30;
 /// The most bytes of all native code that is kept; what is used now may be beyond it.
@@ -120,18 +124,39 @@ impl NativeCode {
         self.folder.join(hex + ".bin")
     }
 
-    /// The beginning of a MAC: over the name, then the code.
-    fn mac(&self, name: CodeName) -> blake3::Hasher {
+    /// The beginning of a part's MAC: over the name and the part's number, then the part.
+    fn part_mac(&self, name: CodeName, index: u64) -> blake3::Hasher {
         let mut mac = blake3::Hasher::new_keyed(&self.key);
-        mac.update(&name.0);
+        mac.update(b"part").update(&name.0).update(&index.to_le_bytes());
         mac
+    }
+
+    /// The MAC: over the name, the length, and the MACs of the parts.
+    fn mac(&self, name: CodeName, len: u64, parts: &[blake3::Hash]) -> blake3::Hash {
+        let mut mac = blake3::Hasher::new_keyed(&self.key);
+        mac.update(b"code").update(&name.0).update(&len.to_le_bytes());
+        for part in parts {
+            mac.update(part.as_bytes());
+        }
+        mac.finalize()
     }
 
     /// The code of that name. None where there is none that can be used: it was altered, cut, or wasmtime refuses it.
     pub(crate) fn load(&self, name: CodeName, engine: &Engine) -> Option<Component> {
+        let (file, code) = self.checked(name)?;
+        // The sweep goes by when a file was last used. That it cannot be said is no reason not to use it.
+        let _ = file.set_modified(SystemTime::now());
+        // SAFETY: the bytes cannot change any more, and their MAC, made under a key that only this user can read, was
+        // checked over exactly them and the name that binds them to this component, compiler and CPU.
+        #[allow(unsafe_code)]
+        unsafe { code.component(engine) }.ok()
+    }
+
+    /// The file of that name, and what it holds if that is what was kept.
+    fn checked(&self, name: CodeName) -> Option<(fs::File, Sealed)> {
         let mut file = fs::File::open(self.path(name)).ok()?;
         let size = file.metadata().ok()?.len();
-        let len = size.checked_sub((MAGIC.len() + MAC_LEN) as u64)?;
+        let len = size.checked_sub(HEAD)?;
         if size > MAX_FILE {
             return None;
         }
@@ -141,22 +166,10 @@ impl NativeCode {
         if magic != MAGIC {
             return None;
         }
-        let code = Sealed::read(&mut file, len).ok()?;
-        let mut made = self.mac(name);
-        code.each(|part| {
-            made.update(part);
-        })
-        .ok()?;
+        let code = Sealed::read(&file, HEAD, len).ok()?;
+        let parts = code.hash_parts(|index| self.part_mac(name, index)).ok()?;
         // `blake3::Hash` compares in constant time.
-        if made.finalize() != blake3::Hash::from_bytes(mac) {
-            return None;
-        }
-        // The sweep goes by when a file was last used. That it cannot be said is no reason not to use it.
-        let _ = file.set_modified(SystemTime::now());
-        // SAFETY: the bytes cannot change any more, and their MAC, made under a key that only this user can read, was
-        // checked over exactly them and the name that binds them to this component, compiler and CPU.
-        #[allow(unsafe_code)]
-        unsafe { code.component(engine) }.ok()
+        (self.mac(name, len, &parts) == blake3::Hash::from_bytes(mac)).then_some((file, code))
     }
 
     /// Keeps `code` under that name, and removes what was not used for longest where there is too much.
@@ -165,7 +178,8 @@ impl NativeCode {
     /// The file cannot be written.
     pub(crate) fn keep(&self, name: CodeName, code: &[u8]) -> Result<(), NativeError> {
         let path = self.path(name);
-        let mac = self.mac(name).update(code).finalize();
+        let parts = sealed::hash_parts(code, |index| self.part_mac(name, index));
+        let mac = self.mac(name, code.len() as u64, &parts);
         let mut file = tempfile::Builder::new()
             .prefix("new-")
             .tempfile_in(&self.folder)
@@ -281,6 +295,49 @@ mod tests {
 
     fn kept(native: &NativeCode) -> Vec<u8> {
         (0..5).filter(|byte| native.path(name(*byte)).exists()).collect()
+    }
+
+    // Large code is read and checked in parts, by several threads: no part may be another one, or of another file.
+    #[test]
+    fn code_of_many_parts_is_what_was_kept_or_is_not_used() {
+        let state = tempfile::tempdir().unwrap();
+        let native = NativeCode::open(state.path()).unwrap();
+        let part = 2 << 20;
+        let code: Vec<u8> = (0..5 * part + 7)
+            .map(|at: usize| (at / 1000 + at / part) as u8)
+            .collect();
+        let whole = |name| {
+            native
+                .checked(name)
+                .map(|(_, sealed)| sealed.hash_parts(|_| blake3::Hasher::new()).unwrap())
+        };
+        native.keep(name(1), &code).unwrap();
+        native.keep(name(2), &code[..part]).unwrap();
+        assert_eq!(
+            whole(name(1)),
+            Some(sealed::hash_parts(&code, |_| blake3::Hasher::new()))
+        );
+        assert_eq!(whole(name(2)).map(|parts| parts.len()), Some(1));
+        let kept = fs::read(native.path(name(1))).unwrap();
+        let head = MAGIC.len() + MAC_LEN;
+        let changes: [fn(&mut Vec<u8>, usize); 5] = [
+            |file, head| file[head] ^= 1,
+            |file, _| *file.last_mut().unwrap() ^= 1,
+            |file, head| file[head..].rotate_left(2 << 20),
+            |file, _| file.truncate(file.len() - 1),
+            |file, _| file.push(0),
+        ];
+        for change in changes {
+            let mut file = kept.clone();
+            change(&mut file, head);
+            fs::write(native.path(name(1)), file).unwrap();
+            assert_eq!(whole(name(1)), None);
+        }
+        // Nor under another name.
+        fs::write(native.path(name(3)), &kept).unwrap();
+        assert_eq!(whole(name(3)), None);
+        fs::write(native.path(name(1)), &kept).unwrap();
+        assert!(whole(name(1)).is_some());
     }
 
     // A folder that grows with every version of every component would fill the disk.
