@@ -101,6 +101,24 @@ fn zig_compiles_and_its_errors_have_a_place() {
     compiles_and_complains(Language::Zig, "src/find.zig", "src/find.zig:LINE:");
 }
 
+/// WIT for which a generator has no form is refused with its name, before anything is compiled.
+#[test]
+fn wit_that_a_language_has_no_form_for_is_refused() {
+    for (language, parameter, what) in [
+        (Language::C, "list<u8, 4>", "a list of a fixed length"),
+        (Language::Cpp, "list<u8, 4>", "a list of a fixed length"),
+        (Language::Go, "stream<u8>", "a stream"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let project = project(folder.path(), language, StepKind::Function);
+        let wit = format!("package a:b;\nworld step {{ export run: func(a: {parameter}); }}\n");
+        fs::write(folder.path().join("wit/step.wit"), wit).unwrap();
+        let error = build(&project, &Tools::new(&OsString::new(), Vec::new()), None, &adapt).unwrap_err();
+        assert_eq!(error.code(), Some("A0015"), "{error}");
+        assert!(error.to_string().contains(what), "{error}");
+    }
+}
+
 /// What is missing is said with what to type, whatever the machine has.
 #[test]
 fn a_compiler_that_is_not_there_is_named_with_how_to_get_it() {

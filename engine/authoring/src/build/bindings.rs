@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wit_bindgen_core::{Files, WorldGenerator};
+use wit_parser::{Function, Resolve, TypeDefKind};
 
 use super::Workshop;
 use crate::error::Error;
@@ -28,6 +29,7 @@ impl C {
         let Some(wit) = shop.wit else {
             return Ok(None);
         };
+        supported(shop, |_| None, |_| false)?;
         let made = write(shop, wit, wit_bindgen_c::Opts::default().build())?;
         let with = |ending: &str| {
             let found = made.iter().find(|path| path.to_string_lossy().ends_with(ending));
@@ -40,6 +42,44 @@ impl C {
             world: with(".o"),
         }))
     }
+}
+
+/// Checks that WIT has nothing for which generators have no form: they would end the process over it. `also` and `functions` name what this
+/// language has none for besides.
+pub(super) fn supported(
+    shop: &Workshop<'_>,
+    also: impl Fn(&TypeDefKind) -> Option<&'static str>,
+    functions: impl Fn(&Function) -> bool,
+) -> Result<(), Error> {
+    let Some(wit) = shop.wit else { return Ok(()) };
+    let resolve: &Resolve = &wit.resolve;
+    let kind = |kind: &TypeDefKind| match kind {
+        TypeDefKind::FixedLengthList(..) => Some("a list of a fixed length"),
+        TypeDefKind::Map(..) => Some("a map"),
+        kind => also(kind),
+    };
+    let mut found = resolve.types.iter().find_map(|(_, definition)| kind(&definition.kind));
+    let interfaces = resolve
+        .interfaces
+        .iter()
+        .flat_map(|(_, interface)| interface.functions.values());
+    let world = &resolve.worlds[wit.world];
+    let own = world.imports.values().chain(world.exports.values());
+    let own = own.filter_map(|item| match item {
+        wit_parser::WorldItem::Function(function) => Some(function),
+        _ => None,
+    });
+    if own.chain(interfaces).any(functions) {
+        found = Some("an asynchronous function");
+    }
+    let language = shop.project.file.language.word();
+    found.map_or(Ok(()), |what| {
+        Err(Error::project(
+            "A0015",
+            format!("the WIT cannot be put into the language `{language}`: it has {what}"),
+            "write the world in `wit/` without it; a list can stand for most",
+        ))
+    })
 }
 
 /// Runs a generator, and gives the paths of what it wrote, from the project's folder.

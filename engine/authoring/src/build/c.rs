@@ -45,9 +45,9 @@ impl Dialect {
 
 /// Compiles and links a project.
 pub(super) fn build(shop: &Workshop<'_>, dialect: Dialect) -> Result<Raw, Error> {
-    let compiler = Compiler::find(shop, dialect.name())?;
     let sources = sources(shop, dialect)?;
     let bindings = C::generate(shop)?;
+    let compiler = Compiler::find(shop, dialect.name())?;
     let mut objects = Vec::new();
     if let Some(bindings) = &bindings {
         objects = compiler.bindings(shop, bindings)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use airtight_pipeline::StepKind;
+use wit_parser::TypeDefKind;
 
 use super::{Raw, Workshop, bindings};
 use crate::error::Error;
@@ -19,6 +20,10 @@ const RUNTIME: &str = include_str!("go/runtime.go");
 
 /// Compiles and links a project.
 pub(super) fn build(shop: &Workshop<'_>) -> Result<Raw, Error> {
+    let is_function = shop.project.file.kind == StepKind::Function;
+    if is_function {
+        generate(shop)?;
+    }
     let program = shop.tools.need(
         &["go"],
         &[],
@@ -36,10 +41,6 @@ pub(super) fn build(shop: &Workshop<'_>) -> Result<Raw, Error> {
         ));
     }
     let entry = shop.within(&shop.entry(&["main.go"])?);
-    let is_function = shop.project.file.kind == StepKind::Function;
-    if is_function {
-        generate(shop)?;
-    }
     let module = Path::new("build").join("module.wasm");
     let mut build = go(shop, &program);
     build.args(["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w"]);
@@ -80,6 +81,13 @@ fn release(version: &str) -> Option<(u32, u32)> {
 /// Writes the bindings to `build/gen`, with what they need. They call the project's own packages by the names that the generator gives
 /// them: `export_wit_world` for the functions of the world.
 fn generate(shop: &Workshop<'_>) -> Result<(), Error> {
+    // Streams need a scheduler that is not in our part of what the bindings stand upon.
+    let streams = |kind: &TypeDefKind| match kind {
+        TypeDefKind::Stream(..) => Some("a stream"),
+        TypeDefKind::Future(..) => Some("a future"),
+        _ => None,
+    };
+    bindings::supported(shop, streams, |function| function.kind.is_async())?;
     let name = module_name(shop)?;
     let options = wit_bindgen_go::Opts {
         // What is generated must not depend on whether there is a formatter.
