@@ -18,6 +18,7 @@ mod outcomes;
 mod policy;
 mod questions;
 mod read_sets;
+mod registry;
 mod reports;
 mod starts;
 mod steps;
@@ -75,4 +76,11 @@ fn transcript(run: &Run, step: &str) -> String {
         .iter()
         .map(|line| format!("{}\n", line.as_str().expect("a line is a text")))
         .collect()
+}
+
+/// Whether a run was told again as a whole: then its hits were not looked up, and have no time.
+fn is_recognised_by(run: &Run, step: &str) -> bool {
+    run.stderr
+        .lines()
+        .any(|line| line.trim_end() == format!("hit       {step}"))
 }

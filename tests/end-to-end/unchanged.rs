@@ -35,7 +35,7 @@ fn settled() -> TestEnv {
 
 /// Whether a run was told again: then its hits were not looked up, and have no time.
 fn is_recognised(run: &Run) -> bool {
-    run.stderr.lines().any(|line| line.trim_end() == "hit       read")
+    crate::is_recognised_by(run, "read")
 }
 
 /// The events, without what is of one run alone.

@@ -71,6 +71,12 @@ pub(crate) enum Command {
     Add(AddArgs),
     /// Take over new digests of components into the lock
     Update(UpdateArgs),
+    /// Bring the components that the lock names from their registries, so that runs need no network
+    Fetch(FetchArgs),
+    /// Push a component to a registry; print the reference that pins it
+    Push(PushArgs),
+    /// Write a component of a registry to a file
+    Pull(PullArgs),
     /// Check the pipeline file and report all that is wrong
     Validate(SelectArgs),
     /// Write a first airtight.yaml
@@ -301,7 +307,7 @@ pub(crate) struct ExplainArgs {
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
-    /// A .wasm file or a standard component such as std/archive
+    /// A .wasm file, a component of a registry (oci://HOST/NAME:TAG) or a standard component such as std/archive
     pub(crate) component: String,
     /// Print it as JSON
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -329,7 +335,7 @@ pub(crate) struct LockArgs {
 /// Arguments of `add`.
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// A .wasm file in the pipeline's folder, or a standard component such as std/archive
+    /// A .wasm file in the pipeline's folder, a component of a registry (oci://HOST/NAME:TAG) or a standard component such as std/archive
     pub(crate) uses: String,
     /// The step's name [default: the component's]
     #[arg(long, value_name = "NAME")]
@@ -349,6 +355,39 @@ pub(crate) struct UpdateArgs {
     pub(crate) steps: Vec<String>,
     #[command(flatten)]
     pub(crate) accept: AcceptArgs,
+}
+
+/// Arguments of `fetch`.
+#[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    /// Fail too if the pipeline uses something that the lock does not list
+    #[arg(long)]
+    pub(crate) locked: bool,
+}
+
+/// Arguments of `push`.
+#[derive(Debug, Args)]
+pub(crate) struct PushArgs {
+    /// The component: a .wasm file
+    pub(crate) file: PathBuf,
+    /// Where to: oci://HOST/NAME:VERSION [default VERSION: the one that the component says]
+    pub(crate) reference: String,
+    /// Take a tag that is not a version, such as latest
+    #[arg(long)]
+    pub(crate) any_tag: bool,
+    /// Let a tag that is there already name this component from now on
+    #[arg(long)]
+    pub(crate) move_tag: bool,
+}
+
+/// Arguments of `pull`.
+#[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    /// Which: oci://HOST/NAME:TAG or oci://HOST/NAME@sha256:DIGEST
+    pub(crate) reference: String,
+    /// Where to write it [default: NAME.wasm, if there is no such file]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Arguments of `init`.

@@ -1,15 +1,18 @@
-//! Finds the components that a pipeline names: embedded ones and files below the pipeline's folder. Not here: decoding
-//! (the sandbox), or what a step may call (the pipeline).
+//! Finds the components that a pipeline names: embedded ones, files below the pipeline's folder, and those of registries that the lock lists.
+//! Not here: decoding (the sandbox), or what a step may call (the pipeline).
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use airtight_model::{BlobDigest, Catalog, CatalogError, ComponentSummary, Node, ResolvedComponent};
+use airtight_model::{
+    BlobDigest, Catalog, CatalogError, ComponentSummary, Node, OciRef, OciRefError, ResolvedComponent,
+};
 use airtight_store::{IngestError, IngestRequest, Store, StoreError};
 
 use crate::failure::Failure;
 use crate::reading::Reading;
+use crate::registries::{Pin, Pins, Registries};
 use crate::std_components;
 
 /// The largest component that is taken, in bytes.
@@ -29,6 +32,36 @@ pub(crate) struct FileCatalog {
     reading: Arc<Reading>,
     /// Which file each component was in.
     files: Mutex<HashMap<BlobDigest, String>>,
+    /// How those of registries are found.
+    remote: Remote,
+}
+
+/// How components of registries are found: those that a lock lists in the store, and others nowhere, or at their registries.
+#[derive(Default)]
+pub(crate) struct Remote {
+    pins: Pins,
+    registries: Option<Registries>,
+    /// What is looked up again though the lock lists it.
+    again: Vec<String>,
+}
+
+impl Remote {
+    /// Nobody is asked.
+    pub(crate) fn offline(pins: Pins) -> Self {
+        Self {
+            pins,
+            ..Self::default()
+        }
+    }
+
+    /// Registries are asked for what is not listed or not there, and for what `again` names.
+    pub(crate) fn online(pins: Pins, registries: Registries, again: &[String]) -> Self {
+        Self {
+            pins,
+            registries: Some(registries),
+            again: again.to_vec(),
+        }
+    }
 }
 
 impl FileCatalog {
@@ -39,7 +72,13 @@ impl FileCatalog {
             failure: Mutex::default(),
             reading: Arc::default(),
             files: Mutex::default(),
+            remote: Remote::default(),
         }
+    }
+
+    /// The same components, and those of registries that are found like this.
+    pub(crate) fn reaching(self, remote: Remote) -> Self {
+        Self { remote, ..self }
     }
 
     /// Why the store failed, if it has: then what was said of components means nothing.
@@ -98,7 +137,79 @@ impl FileCatalog {
         Ok(ResolvedComponent {
             digest,
             summary: self.summary(&digest, || Ok(found.wasm.to_vec()))?,
+            manifest: None,
         })
+    }
+
+    /// A component of a registry.
+    fn remote(&self, uses: &str) -> Result<ResolvedComponent, CatalogError> {
+        let reference: OciRef = uses.parse().map_err(|error: OciRefError| CatalogError::Unusable {
+            message: error.to_string(),
+            help: Some(error.help()),
+        })?;
+        let Remote {
+            pins,
+            registries,
+            again,
+        } = &self.remote;
+        let listed = pins.get(uses).filter(|_| !again.iter().any(|name| name == uses));
+        let there = |pin: &Pin| {
+            self.store
+                .has_blob(&pin.digest)
+                .map_err(|error| self.failed(uses, error))
+        };
+        let pin = match (listed, registries) {
+            (Some(pin), _) if there(pin)? => *pin,
+            (Some(pin), Some(registries)) => {
+                let brought = registries.bring_locked(&reference, pin);
+                brought.map(|()| *pin).map_err(|failure| self.gave_up(failure))?
+            }
+            (None, Some(registries)) => registries.bring(&reference).map_err(|failure| self.gave_up(failure))?,
+            (Some(_), None) => {
+                return Err(CatalogError::Elsewhere {
+                    message: format!("`{uses}` is in the lock and was not fetched"),
+                    help: "fetch it: `airtight fetch`".to_owned(),
+                });
+            }
+            (None, None) => {
+                return Err(CatalogError::Elsewhere {
+                    message: format!("`{uses}` is not in the lock, which pins what it is"),
+                    help: "pin it: `airtight lock`".to_owned(),
+                });
+            }
+        };
+        let read = || self.bytes(&pin.digest).map_err(|error| self.lost(uses, error));
+        let summary = self.summary(&pin.digest, read).map_err(|error| match error {
+            CatalogError::Unusable { message, help } => CatalogError::Unusable {
+                message: format!("the component `{uses}` cannot be used: {message}"),
+                help,
+            },
+            other => other,
+        })?;
+        Ok(ResolvedComponent {
+            digest: pin.digest,
+            summary,
+            manifest: Some(pin.manifest),
+        })
+    }
+
+    /// A failure with a registry, which is nobody's mistake in a pipeline file.
+    fn gave_up(&self, found: Failure) -> CatalogError {
+        let message = found.message.clone();
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        failure.get_or_insert(found);
+        CatalogError::Unusable { message, help: None }
+    }
+
+    /// A component that the store had, and that is altered or gone.
+    fn lost(&self, uses: &str, error: StoreError) -> CatalogError {
+        match error.lost_blob() {
+            Some(_) => CatalogError::Elsewhere {
+                message: format!("`{uses}` was altered in the store, or is gone from it"),
+                help: "fetch it: `airtight fetch`".to_owned(),
+            },
+            None => self.failed(uses, error),
+        }
     }
 
     fn file(&self, uses: &str, base: &str) -> Result<ResolvedComponent, CatalogError> {
@@ -143,7 +254,11 @@ impl FileCatalog {
         })?;
         self.reading.component(&path, blob);
         self.files().insert(blob, path);
-        Ok(ResolvedComponent { digest: blob, summary })
+        Ok(ResolvedComponent {
+            digest: blob,
+            summary,
+            manifest: None,
+        })
     }
 
     fn files(&self) -> MutexGuard<'_, HashMap<BlobDigest, String>> {
@@ -204,6 +319,7 @@ impl Catalog for FileCatalog {
     fn resolve(&self, uses: &str, base: &str) -> Result<ResolvedComponent, CatalogError> {
         match uses.strip_prefix("std/") {
             Some(name) => self.standard(name),
+            None if OciRef::is_meant(uses) => self.remote(uses),
             None => self.file(uses, base),
         }
     }

@@ -12,6 +12,7 @@ mod lock;
 mod new;
 mod plan;
 mod query;
+mod registry;
 pub(crate) mod run;
 mod schema;
 mod suggest;
@@ -25,12 +26,14 @@ use std::sync::{Arc, OnceLock};
 use airtight_store::Store;
 use clap::CommandFactory;
 
+use crate::accepted;
 use crate::args::{Cli, Command};
-use crate::catalog::FileCatalog;
+use crate::catalog::{FileCatalog, Remote};
 use crate::failure::Failure;
 use crate::output;
 use crate::project::Project;
 use crate::reading::Reading;
+use crate::registries::{self, Registries};
 use crate::secrets::Vault;
 use crate::settings::Settings;
 
@@ -77,6 +80,24 @@ impl Context {
         Project::load(self)
     }
 
+    /// As [`Context::project`], and what the lock does not list or the store does not have is asked for at its registry. `again` names
+    /// components whose tags are looked up again, whatever the lock says.
+    pub(crate) fn project_online(&self, again: &[String]) -> Result<Project, Failure> {
+        Project::load_online(self, again)
+    }
+
+    /// Components of registries, as seen from the nearest pipeline: what its lock lists comes from the store, the rest from its registry.
+    pub(crate) fn remote(&self) -> Result<Remote, Failure> {
+        let lock = match self.settings.pipeline_file() {
+            Ok(file) if file.is_file() => accepted::local_lock(self, &file)?,
+            _ => None,
+        };
+        let store = self.store_or_memory().clone();
+        let registries = Registries::new(&self.settings, store)?;
+        let pins = lock.as_ref().map(registries::pins_of).unwrap_or_default();
+        Ok(Remote::online(pins, registries, &[]))
+    }
+
     /// Components as seen from a folder.
     pub(crate) fn catalog_at(&self, root: &Path) -> Result<FileCatalog, Failure> {
         Ok(FileCatalog::new(root, self.store_or_memory().clone()))
@@ -97,6 +118,9 @@ pub(crate) fn dispatch(command: Command, settings: Settings) -> Result<(), Failu
         Command::Lock(args) => lock::lock(&context, &args),
         Command::Add(args) => add::add(&context, &args),
         Command::Update(args) => lock::update(&context, &args),
+        Command::Fetch(args) => registry::fetch(&context, &args),
+        Command::Push(args) => registry::push(&context, &args),
+        Command::Pull(args) => registry::pull(&context, &args),
         Command::Validate(args) => validate::validate(&context, &args),
         Command::Init(args) => init::init(&context, &args),
         Command::New(args) => new::new(&context, &args),

@@ -13,6 +13,7 @@ mod failure;
 mod output;
 mod project;
 mod reading;
+mod registries;
 mod runner;
 mod secrets;
 mod settings;

@@ -8,19 +8,20 @@ use std::sync::Arc;
 
 use airtight_model::diagnostic::{Diagnostic, Severity, Span};
 use airtight_model::{Plan, SourceId};
-use airtight_pipeline::{Checked, InputValue, PlanRequest};
+use airtight_pipeline::{Checked, InputValue, Parsed, PlanRequest};
 use airtight_store::IngestRequest;
 use serde_json::Value as Json;
 
 use crate::accepted;
 use crate::args::SelectArgs;
-use crate::catalog::FileCatalog;
+use crate::catalog::{FileCatalog, Remote};
 use crate::commands::Context;
 use crate::diagnostics::{self, SourceFile};
 use crate::display::Places;
 use crate::escape;
 use crate::failure::{ErrorClass, Failure};
 use crate::output;
+use crate::registries::{self, Registries};
 use crate::settings::shown;
 
 /// A checked pipeline.
@@ -47,17 +48,31 @@ impl Project {
         Self::of_text(context, file, text)
     }
 
+    /// As [`Project::load`]; what the lock or the store does not have of registries is asked for there, and so is what `again` names.
+    pub(crate) fn load_online(context: &Context, again: &[String]) -> Result<Self, Failure> {
+        let file = context.settings.pipeline_file()?;
+        let text = read_text(&file, "pipeline file")?;
+        Self::made_of(context, file, text, Some(again))
+    }
+
     /// Checks a pipeline whose text is as if it stood in `file`. What is wrong has been printed if this fails.
     pub(crate) fn of_text(context: &Context, file: PathBuf, text: String) -> Result<Self, Failure> {
+        Self::made_of(context, file, text, None)
+    }
+
+    fn made_of(context: &Context, file: PathBuf, text: String, online: Option<&[String]>) -> Result<Self, Failure> {
         let root = root_of(&file)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let catalog = FileCatalog::new(&root, context.store_or_memory().clone()).noted_by(context.reading.clone());
         let reader = |path: &str| {
             let text = read_included(&root, path)?;
             context.reading.text(&root.join(path), &text);
             Ok(text)
         };
         let parsed = airtight_pipeline::parse(&name, text, &reader);
+        let remote = remote(context, &file, &parsed, online)?;
+        let catalog = FileCatalog::new(&root, context.store_or_memory().clone())
+            .noted_by(context.reading.clone())
+            .reaching(remote);
         let (checked, found) = airtight_pipeline::check(&parsed, &catalog);
         if let Some(failure) = catalog.failure() {
             return Err(failure);
@@ -172,6 +187,28 @@ impl Project {
         }
         Ok(())
     }
+}
+
+/// What is known of components of registries: read only where the pipeline may use one.
+fn remote(context: &Context, file: &Path, parsed: &Parsed, online: Option<&[String]>) -> Result<Remote, Failure> {
+    if !parsed
+        .files
+        .iter()
+        .any(|file| file.text.contains(airtight_model::oci::SCHEME))
+    {
+        return Ok(Remote::default());
+    }
+    let lock = accepted::local_lock(context, file)?;
+    let pins = lock.as_ref().map(registries::pins_of).unwrap_or_default();
+    Ok(match online {
+        None => Remote::offline(pins),
+        // Into the real store: what is brought has to be there later.
+        Some(again) => Remote::online(
+            pins,
+            Registries::new(&context.settings, context.store()?.clone())?,
+            again,
+        ),
+    })
 }
 
 /// What names the steps of a pipeline across runs in one store.

@@ -40,10 +40,14 @@ impl Reading {
     fn file(&self, path: &Path, found: Option<Option<(String, BlobDigest)>>) {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         match (path.to_str(), found) {
-            (Some(path), Some(found)) => noted.files.push(KnownFile {
-                path: path.to_owned(),
-                found,
-            }),
+            (Some(path), Some(found)) => {
+                let path = path.to_owned();
+                let file = KnownFile { path, found };
+                // The lock is read for what it says of components, and again for what it allows.
+                if !noted.files.contains(&file) {
+                    noted.files.push(file);
+                }
+            }
             _ => noted.incomplete = true,
         }
     }

@@ -182,7 +182,9 @@ impl Components for BuiltComponents {
         }
         summary.map_err(|error| match error {
             CatalogError::Unusable { message, help } => ComponentError::Unusable { message, help },
-            CatalogError::NotFound { message, .. } => ComponentError::Unusable { message, help: None },
+            CatalogError::NotFound { message, .. } | CatalogError::Elsewhere { message, .. } => {
+                ComponentError::Unusable { message, help: None }
+            }
         })
     }
 

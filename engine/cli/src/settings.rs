@@ -22,11 +22,13 @@ pub struct Environment {
 }
 
 /// The environment variables that airtight reads.
-const VARIABLES: [&str; 18] = [
+const VARIABLES: [&str; 20] = [
     "AIRTIGHT_STORE",
     "AIRTIGHT_CONFINE",
     "AIRTIGHT_DNS",
     "AIRTIGHT_LOG",
+    "AIRTIGHT_PLAIN_HTTP",
+    "DOCKER_CONFIG",
     "HOME",
     "XDG_CACHE_HOME",
     "XDG_STATE_HOME",
@@ -96,6 +98,10 @@ pub(crate) struct Settings {
     pub(crate) home: Option<PathBuf>,
     /// The DNS servers that steps' names are looked up at, instead of the system's.
     pub(crate) dns: Result<Vec<SocketAddr>, Failure>,
+    /// The folder with the Docker credential files.
+    pub(crate) docker: Option<PathBuf>,
+    /// Registries that are spoken to without TLS, as `HOST` or `HOST:PORT` (AIRTIGHT_PLAIN_HTTP).
+    pub(crate) plain_http: Vec<String>,
     /// Whether the process confines itself before a guest runs. Off only to look for a fault (AIRTIGHT_CONFINE=off).
     pub(crate) confine: bool,
     /// Whether to colour.
@@ -149,6 +155,10 @@ impl Settings {
             folder,
             store,
             home: environment.path("HOME"),
+            docker: environment
+                .path("DOCKER_CONFIG")
+                .or_else(|| environment.path("HOME").map(|home| home.join(".docker"))),
+            plain_http: listed(environment.variables.get("AIRTIGHT_PLAIN_HTTP")),
             dns: servers(environment.variables.get("AIRTIGHT_DNS")),
             state: under_home("XDG_STATE_HOME", ".local/state"),
             confine: environment
@@ -185,6 +195,13 @@ impl Settings {
 /// The value of a variable that a secret's source names.
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// Names that are separated by commas.
+fn listed(text: Option<&OsString>) -> Vec<String> {
+    let text = text.map(|text| text.to_string_lossy()).unwrap_or_default();
+    let names = text.split(',').map(|name| name.trim().to_ascii_lowercase());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// Reads AIRTIGHT_DNS: `ADDRESS:PORT`, separated by commas.

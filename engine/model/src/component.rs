@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::canonical::{canonical_document, canonical_enum, canonical_record};
 use crate::id::BlobDigest;
+use crate::oci::Sha256Digest;
 use crate::section::About;
 
 /// A type of the component model, as far as values can cross from a pipeline file.
@@ -243,6 +244,8 @@ pub struct ResolvedComponent {
     pub digest: BlobDigest,
     /// What it says of itself.
     pub summary: Arc<ComponentSummary>,
+    /// The manifest that names it, where it comes from a registry.
+    pub manifest: Option<Sha256Digest>,
 }
 
 /// Why a component that a pipeline names cannot be used.
@@ -264,11 +267,19 @@ pub enum CatalogError {
         /// What to do about it.
         help: Option<String>,
     },
+    /// It is in a registry, and what has to be known of it, or its bytes, are not here.
+    #[error("{message}")]
+    Elsewhere {
+        /// What is missing.
+        message: String,
+        /// What brings it here.
+        help: String,
+    },
 }
 
 /// Finds the components that a pipeline's `uses:` names. Implemented where files and embedded components are known.
 pub trait Catalog {
-    /// Finds the component for the text of a `uses:` that is not a step's output: `std/NAME` or a path, which is
+    /// Finds the component for the text of a `uses:` that is not a step's output: `std/NAME`, `oci://…` or a path, which is
     /// relative to the folder of the pipeline file that says it (`base`, itself relative to the pipeline's root).
     ///
     /// # Errors

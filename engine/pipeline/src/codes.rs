@@ -79,6 +79,8 @@ codes! {
     UNKNOWN_ARGUMENT = "P0037";
     /// A value that does not fit the parameter's type.
     ARGUMENT_TYPE = "P0038";
+    /// A component of a registry that the lock does not list, or that was not fetched.
+    COMPONENT_ELSEWHERE = "P0039";
     /// An expression that does not read as one.
     EXPRESSION_SYNTAX = "P0040";
     /// An expression that names what is not there.

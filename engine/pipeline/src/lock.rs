@@ -10,7 +10,7 @@ mod write;
 use airtight_model::component::{ComponentSummary, ResolvedComponent};
 use airtight_model::grant::Grants;
 use airtight_model::plan::SecretSource;
-use airtight_model::{BlobDigest, Diagnostic, Span};
+use airtight_model::{BlobDigest, Diagnostic, OciRef, Sha256Digest, Span};
 
 use crate::ast::Step;
 use crate::check::{Checked, CheckedStep, Uses};
@@ -35,8 +35,10 @@ pub struct Lock {
 /// A component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedComponent {
-    /// Its name: `./` and its path in the pipeline's folder.
+    /// Its name: `./` and its path in the pipeline's folder, or `oci://…`.
     pub uses: String,
+    /// The digest of the manifest that the name led to, where it is one of a registry.
+    pub manifest: Option<Sha256Digest>,
     /// The digest of its binary when the lock was written.
     pub digest: BlobDigest,
     /// Whether another digest is refused. Without it a component goes by what it imports: it is part of the project.
@@ -112,8 +114,10 @@ impl Lock {
                 let before = earlier.and_then(|lock| lock.component(&uses));
                 lock.components.push(LockedComponent {
                     uses: uses.clone(),
+                    manifest: component.manifest,
                     digest: component.digest,
-                    pinned: before.is_some_and(|before| before.pinned),
+                    // What a registry serves under a name is a stranger's to change.
+                    pinned: component.manifest.is_some() || before.is_some_and(|before| before.pinned),
                     imports: imports_of(&component.summary),
                     place: Place(place_of(&step.decl)),
                 });
@@ -144,8 +148,9 @@ impl Lock {
         self.components.retain(|known| known.uses != uses);
         self.components.push(LockedComponent {
             uses: uses.to_owned(),
+            manifest: component.manifest,
             digest: component.digest,
-            pinned: pinned || earlier,
+            pinned: pinned || earlier || component.manifest.is_some(),
             imports: imports_of(&component.summary),
             place: Place::default(),
         });
@@ -186,7 +191,7 @@ impl Checked {
 pub(crate) fn uses(checked: &Checked, step: &CheckedStep) -> String {
     let text = step.decl.uses.as_ref().map_or("", |name| &name.text);
     match &step.uses {
-        Uses::Component(..) if !text.starts_with("std/") => {
+        Uses::Component(..) if !text.starts_with("std/") && !OciRef::is_meant(text) => {
             let base = paths::folder_of(&checked.scopes[step.file].path);
             format!("./{}", paths::join_host(base, text).unwrap_or_else(|_| text.to_owned()))
         }

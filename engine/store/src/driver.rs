@@ -55,11 +55,13 @@ pub(crate) enum Kind {
     Named = 11,
     /// Pipeline and run → what its steps did.
     History = 12,
+    /// Who needs blobs, for as long as they say so → these.
+    Pin = 13,
 }
 
 impl Kind {
     /// The kinds whose records have a checksum.
-    pub(crate) const CHECKED: [Self; 12] = [
+    pub(crate) const CHECKED: [Self; 13] = [
         Self::Meta,
         Self::Entry,
         Self::Reads,
@@ -72,6 +74,7 @@ impl Kind {
         Self::Run,
         Self::Named,
         Self::History,
+        Self::Pin,
     ];
 }
 

@@ -1,4 +1,4 @@
-//! The sweep, and what it spares: outputs of the last runs, exports, and what was used last. Also counting and verifying. Not
+//! The sweep, and what it spares: outputs of the last runs, exports, pins, and what was used last. Also counting and verifying. Not
 //! here: when a sweep is due.
 
 use airtight_model::{ActionKey, ActionResult, BlobDigest, Canonical, DecodeError, Decoder, Encoder, Node};
@@ -277,7 +277,7 @@ impl Store {
         Ok(entries)
     }
 
-    /// Removes what is not needed any more. Spared are exports, the outputs of the last [`KEPT_RUNS`] runs and, up to the limit,
+    /// Removes what is not needed any more. Spared are exports, pins, the outputs of the last [`KEPT_RUNS`] runs and, up to the limit,
     /// the results and sources that were used last.
     ///
     /// # Errors
@@ -316,6 +316,9 @@ impl Store {
         self.inner.scan(Kind::Export, &[], |_, value| {
             nodes.extend(value.and_then(whole::<Node>))
         })?;
+        for (_, pinned) in self.pins()? {
+            pinned.into_iter().for_each(|(blob, size)| marked.blob(blob, size));
+        }
         let runs = self.recorded_runs()?;
         for (run, _) in runs.iter().skip(KEPT_RUNS) {
             self.inner.remove_record(Kind::Run, run.as_bytes())?;

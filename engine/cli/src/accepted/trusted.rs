@@ -27,7 +27,10 @@ pub(super) fn hold(project: &Project, now: &Lock, file: &Path) -> Result<(), Fai
         }
     }
     for step in &now.steps {
-        if !step.uses.starts_with("./") && !step.uses.starts_with("std/") {
+        let is_there = ["./", "std/", "oci://"]
+            .iter()
+            .any(|start| step.uses.starts_with(start));
+        if !is_there {
             let message = format!(
                 "the step `{}` has grants and runs `{}`, which this pipeline makes itself",
                 step.name, step.uses

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use airtight_model::OciRef;
 use airtight_model::component::{Catalog, ComponentSummary, FunctionSignature, WitType};
 use airtight_pipeline::lock::{self, Lock};
 use airtight_pipeline::{EditError, add_step};
@@ -14,6 +15,7 @@ use crate::commands::{Context, inspect};
 use crate::failure::Failure;
 use crate::output;
 use crate::project::read_text;
+use crate::registries;
 use crate::settings::shown;
 
 /// Adds a step.
@@ -23,10 +25,14 @@ pub(crate) fn add(context: &Context, args: &AddArgs) -> Result<(), Failure> {
     let text = read_text(&file, "pipeline file")?;
     let root = root_of(&file)?;
     let uses = named(context, &root, &args.uses)?;
-    let component = context
-        .catalog_at(&root)?
-        .resolve(&uses, "")
-        .map_err(inspect::failure)?;
+    let mut catalog = context.catalog_at(&root)?;
+    if OciRef::is_meant(&uses) {
+        catalog = catalog.reaching(context.remote()?);
+    }
+    let component = catalog.resolve(&uses, "");
+    let component = catalog
+        .failure()
+        .map_or_else(|| component.map_err(inspect::failure), Err)?;
     let name = args.step.clone().unwrap_or_else(|| step_name(&uses));
     let lines = skeleton(&name, &uses, &component.summary);
     let edited = add_step(&text, &name, &lines).map_err(|error| cannot(&file, &error, &lines))?;
@@ -56,7 +62,7 @@ pub(crate) fn add(context: &Context, args: &AddArgs) -> Result<(), Failure> {
     if now == Lock::default() && before.is_none() {
         return Ok(());
     }
-    write(&file, before.as_ref(), &now)
+    write(context, &file, before.as_ref(), &now)
 }
 
 /// The folder of a pipeline file.
@@ -67,10 +73,13 @@ fn root_of(file: &Path) -> Result<PathBuf, Failure> {
         .map_err(|error| Failure::pipeline("U0006", format!("cannot read the folder {}: {error}", shown(folder))))
 }
 
-/// What `uses:` says of a component: `std/NAME`, or its path from the pipeline's folder.
+/// What `uses:` says of a component: `std/NAME`, `oci://…`, or its path from the pipeline's folder.
 fn named(context: &Context, root: &Path, component: &str) -> Result<String, Failure> {
     if component.starts_with("std/") {
         return Ok(component.to_owned());
+    }
+    if OciRef::is_meant(component) {
+        return registries::parse_named(component).map(|reference| reference.to_string());
     }
     let missing = |error: std::io::Error| {
         Failure::user("C0001", format!("cannot read the component `{component}`: {error}"))
@@ -92,6 +101,10 @@ fn named(context: &Context, root: &Path, component: &str) -> Result<String, Fail
 /// A name of a step that a component's name gives.
 fn step_name(uses: &str) -> String {
     let last = uses.rsplit('/').next().unwrap_or(uses).trim_end_matches(".wasm");
+    let last = match OciRef::is_meant(uses) {
+        true => last.split([':', '@']).next().unwrap_or(last),
+        false => last,
+    };
     let name: String = last
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' })

@@ -11,6 +11,7 @@ use crate::commands::Context;
 use crate::escape;
 use crate::failure::{ErrorClass, Failure};
 use crate::output;
+use crate::registries;
 use crate::settings::shown;
 use crate::whole;
 
@@ -58,6 +59,7 @@ fn stats(context: &Context, store: &Store) -> Result<(), Failure> {
 }
 
 fn sweep(store: &Store, keep: u64) -> Result<(), Failure> {
+    registries::let_go(store)?;
     let swept = store.sweep(SweepLimits { max_bytes: keep }).map_err(Failure::store)?;
     let (freed, kept) = (size(swept.freed_bytes), size(swept.kept_bytes));
     output::note(&format!(

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use airtight_model::About;
 use airtight_model::component::{ComponentKind, ComponentSummary, FunctionSignature, ResolvedComponent, WitType};
-use airtight_model::{Catalog, CatalogError};
+use airtight_model::{Catalog, CatalogError, OciRef};
 use serde_json::{Value as Json, json};
 
 use crate::args::{Format, InspectArgs};
@@ -13,18 +13,30 @@ use crate::display::Paint;
 use crate::escape;
 use crate::failure::Failure;
 use crate::output;
+use crate::registries;
 use crate::settings::shown;
 
 /// Prints a component's interface.
 pub(crate) fn inspect(context: &Context, args: &InspectArgs) -> Result<(), Failure> {
-    let (folder, named) = place(&context.settings.folder, &args.component)?;
-    let component = context.catalog_at(&folder)?.resolve(&named, "").map_err(failure)?;
+    let component = find(context, &args.component)?;
     let format = if args.json { Format::Json } else { args.format };
     let text = match format {
         Format::Json => format!("{}\n", as_json(&component)),
         Format::Text => as_text(&args.component, &component, Paint(context.settings.color_stdout)),
     };
     output::data(text.as_bytes()).map_err(Failure::closed_output)
+}
+
+/// Finds the component that an argument names.
+fn find(context: &Context, component: &str) -> Result<ResolvedComponent, Failure> {
+    let (folder, named) = place(&context.settings.folder, component)?;
+    let mut catalog = context.catalog_at(&folder)?;
+    if OciRef::is_meant(&named) {
+        let _ = registries::parse_named(&named)?;
+        catalog = catalog.reaching(context.remote()?);
+    }
+    let found = catalog.resolve(&named, "");
+    catalog.failure().map_or_else(|| found.map_err(failure), Err)
 }
 
 /// Why a component that an argument names cannot be looked at.
@@ -38,12 +50,13 @@ pub(super) fn failure(error: CatalogError) -> Failure {
             }
         }
         CatalogError::Unusable { message, help } => Failure::pipeline("C0002", message).help_or_not(help),
+        CatalogError::Elsewhere { message, help } => Failure::pipeline("C0001", message).help(help),
     }
 }
 
 /// The folder that a component is looked for in, and what `uses:` would say of it there.
 fn place(folder: &Path, component: &str) -> Result<(PathBuf, String), Failure> {
-    if component.starts_with("std/") {
+    if component.starts_with("std/") || OciRef::is_meant(component) {
         return Ok((folder.to_owned(), component.to_owned()));
     }
     let path = folder.join(component);

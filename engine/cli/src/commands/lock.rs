@@ -4,7 +4,9 @@
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
 
+use airtight_model::OciRef;
 use airtight_pipeline::lock::{self, Change, ChangeKind, Lock, LockedComponent};
+use airtight_store::Store;
 
 use crate::accepted;
 use crate::args::{AcceptArgs, LockArgs, UpdateArgs};
@@ -12,20 +14,23 @@ use crate::commands::Context;
 use crate::failure::Failure;
 use crate::output;
 use crate::project::Project;
+use crate::registries;
 use crate::settings::shown;
 use crate::whole;
 
 /// Writes the lock of the pipeline as it is.
 pub(crate) fn lock(context: &Context, args: &LockArgs) -> Result<(), Failure> {
-    let project = context.project()?;
+    let _lease = context.store().ok().map(Store::lease);
+    let project = context.project_online(&[])?;
     let before = accepted::local_lock(context, &project.file)?;
     let now = Lock::of(&project.checked, before.as_ref());
-    settle(&project, before, &now, &args.accept)
+    settle(context, &project, before, &now, &args.accept)
 }
 
 /// Takes over new digests of the components of some steps, or of all.
 pub(crate) fn update(context: &Context, args: &UpdateArgs) -> Result<(), Failure> {
-    let project = context.project()?;
+    let _lease = context.store().ok().map(Store::lease);
+    let mut project = context.project_online(&[])?;
     let names: Vec<&str> = project.checked.step_names().collect();
     for step in &args.steps {
         if !names.contains(&step.as_str()) {
@@ -34,6 +39,17 @@ pub(crate) fn update(context: &Context, args: &UpdateArgs) -> Result<(), Failure
         }
     }
     let before = accepted::local_lock(context, &project.file)?.unwrap_or_default();
+    let again: Vec<String> = match args.steps.is_empty() {
+        true => before
+            .components
+            .iter()
+            .map(|component| component.uses.clone())
+            .collect(),
+        false => project.checked.uses_of(&args.steps).collect(),
+    };
+    if again.iter().any(|uses| OciRef::is_meant(uses)) {
+        project = context.project_online(&again)?;
+    }
     let mut now = Lock::of(&project.checked, Some(&before));
     let meant = |uses: &str| args.steps.is_empty() || project.checked.uses_of(&args.steps).any(|of| of == uses);
     let mut known = before.clone();
@@ -47,7 +63,8 @@ pub(crate) fn update(context: &Context, args: &UpdateArgs) -> Result<(), Failure
                 place: component.place,
                 ..old.clone()
             };
-        } else if old.digest != component.digest {
+        } else if old.digest != component.digest && component.manifest.is_none() {
+            // What a registry serves now in place of what it served is accepted line by line, as what widens.
             repinned.push(format!(
                 "~ component {} is {}, was {}",
                 old.uses, component.digest, old.digest
@@ -62,14 +79,20 @@ pub(crate) fn update(context: &Context, args: &UpdateArgs) -> Result<(), Failure
         .chain(args.steps.iter().map(String::as_str));
     let command = command.collect::<Vec<_>>().join(" ");
     accept(&accepted::lock_file(&project.file), &changes, &command, &args.accept)?;
-    write(&project.file, Some(&before), &now)
+    write(context, &project.file, Some(&before), &now)
 }
 
 /// Shows what changes, has it accepted where it widens, and writes.
-fn settle(project: &Project, before: Option<Lock>, now: &Lock, how: &AcceptArgs) -> Result<(), Failure> {
+fn settle(
+    context: &Context,
+    project: &Project,
+    before: Option<Lock>,
+    now: &Lock,
+    how: &AcceptArgs,
+) -> Result<(), Failure> {
     let changes = lock::changes(&before.clone().unwrap_or_default(), now);
     accept(&accepted::lock_file(&project.file), &changes, "airtight lock", how)?;
-    write(&project.file, before.as_ref(), now)
+    write(context, &project.file, before.as_ref(), now)
 }
 
 /// Shows changes, and has those accepted that widen.
@@ -121,15 +144,16 @@ fn confirmed(count: usize) -> bool {
 }
 
 /// Writes the lock if it says something else than before.
-pub(crate) fn write(pipeline: &Path, before: Option<&Lock>, now: &Lock) -> Result<(), Failure> {
+pub(crate) fn write(context: &Context, pipeline: &Path, before: Option<&Lock>, now: &Lock) -> Result<(), Failure> {
     let file = accepted::lock_file(pipeline);
     let name = shown(&file);
     let text = now.to_text();
     if before.is_some_and(|before| before.to_text() == text) {
         output::note(&format!("{name} is up to date"));
-        return Ok(());
+        return registries::keep(context, pipeline, now);
     }
     replace(&file, &text)?;
+    registries::keep(context, pipeline, now)?;
     let (components, steps) = (now.components.len(), now.steps.len());
     let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
     output::note(&format!(

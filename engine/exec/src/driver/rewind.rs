@@ -100,7 +100,7 @@ impl Driver {
         );
         if !self.services.components.restore(blob) {
             return Err(format!(
-                "the file of component {short} is gone or has changed since the run began"
+                "the file of component {short} is gone or has changed since the run began; one of a registry is brought again by `airtight fetch`"
             ));
         }
         self.epoch += 1;

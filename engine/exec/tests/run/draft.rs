@@ -74,6 +74,7 @@ impl Draft {
         let component = ResolvedComponent {
             digest: BlobDigest::of(b"component"),
             summary: Arc::new(command_summary()),
+            manifest: None,
         };
         let mut step = PlannedStep {
             name: name.to_owned(),

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use airtight_model::Diagnostic;
 use airtight_model::component::{CatalogError, ComponentSummary, FunctionSignature, ResolvedComponent};
+use airtight_model::{Diagnostic, OciRef};
 
 use super::{Call, Check, CheckedStep, Uses};
 use crate::codes;
@@ -46,9 +46,14 @@ impl Check<'_> {
     fn uses<'s>(&'s self, step: &CheckedStep, name: &'s Name, known: &mut Known<'s>) -> Uses {
         let text = name.text.as_str();
         let is_file = text.starts_with("./") || text.starts_with("../");
-        if text.contains("://") {
-            let message =
-                format!("`{text}` is not available in this version: components come from files and from `std/`");
+        let is_remote = OciRef::is_meant(text);
+        if is_remote && !self.is_reference(name) {
+            return Uses::Unknown;
+        }
+        if text.contains("://") && !is_remote {
+            let message = format!(
+                "`{text}` is not available: components come from files, from registries (`oci://`) and from `std/`"
+            );
             self.error(
                 codes::NOT_AVAILABLE,
                 name.span,
@@ -61,22 +66,39 @@ impl Check<'_> {
             if self.host_path(step.file, name).is_none() {
                 return Uses::Unknown;
             }
-        } else if !text.starts_with("std/") {
+        } else if !text.starts_with("std/") && !is_remote {
             return self.uses_output(name);
         }
         let base = self.base(step.file);
-        // Standard components are the same from every folder.
+        // Standard components and those of registries are the same from every folder.
         let key = (text, if is_file { base } else { "" });
         let found = known.entry(key).or_insert_with(|| self.resolve(name, base));
-        let program = text
-            .rsplit('/')
-            .next()
-            .unwrap_or(text)
-            .trim_end_matches(".wasm")
-            .to_owned();
+        let last = text.rsplit('/').next().unwrap_or(text);
+        let program = match is_remote {
+            true => last.split([':', '@']).next().unwrap_or(last),
+            false => last.trim_end_matches(".wasm"),
+        }
+        .to_owned();
         found
             .clone()
             .map_or(Uses::Unknown, |component| Uses::Component(component, program))
+    }
+
+    /// Whether a name of a component in a registry reads as one.
+    fn is_reference(&self, name: &Name) -> bool {
+        match name.text.parse::<OciRef>() {
+            Ok(reference) if reference.asked().is_some() => true,
+            Ok(_) => {
+                let message = format!("`{}` says neither a tag nor a digest", name.text);
+                let help = format!("write which one, such as `{}:1.0.0`", name.text);
+                self.error(codes::BAD_REFERENCE, name.span, message, help);
+                false
+            }
+            Err(error) => {
+                self.error(codes::BAD_REFERENCE, name.span, error.to_string(), error.help());
+                false
+            }
+        }
     }
 
     fn uses_output(&self, name: &Name) -> Uses {
@@ -131,6 +153,10 @@ impl Check<'_> {
                     None => "build it first, or write the path of a file that is there".to_owned(),
                 };
                 self.error(codes::COMPONENT_NOT_FOUND, name.span, message, help);
+                return None;
+            }
+            Err(CatalogError::Elsewhere { message, help }) => {
+                self.error(codes::COMPONENT_ELSEWHERE, name.span, message, help);
                 return None;
             }
             Err(CatalogError::Unusable { message, help }) => {

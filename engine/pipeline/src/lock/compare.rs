@@ -99,7 +99,21 @@ fn compare_component(before: Option<&LockedComponent>, now: &LockedComponent, al
         };
         return add(all, kind, span, line);
     };
-    if before.digest != now.digest {
+    if let (Some(was), Some(is)) = (before.manifest, now.manifest)
+        && was != is
+    {
+        // Another manifest of the same component says other things of it, and no more.
+        let kind = match before.digest == now.digest {
+            true => ChangeKind::Harmless,
+            false => ChangeKind::Wider,
+        };
+        add(
+            all,
+            kind,
+            span,
+            format!("component {uses} is {is}, was {was}: its tag was moved"),
+        );
+    } else if before.digest != now.digest {
         let kind = if before.pinned {
             ChangeKind::Wider
         } else {

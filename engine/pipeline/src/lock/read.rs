@@ -2,7 +2,7 @@
 
 use airtight_model::grant::Grants;
 use airtight_model::plan::SecretSource;
-use airtight_model::{BlobDigest, Diagnostic, Span};
+use airtight_model::{BlobDigest, Diagnostic, OciRef, Sha256Digest, Span};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -183,7 +183,7 @@ impl Read {
     fn component(&mut self, entry: &Entry<'_, '_>) -> Option<LockedComponent> {
         self.keys(
             entry,
-            &["uses", "digest", "pinned", "imports"],
+            &["uses", "manifest", "digest", "pinned", "imports"],
             &["uses", "digest", "imports"],
         );
         let uses = self.text(entry, "uses");
@@ -194,6 +194,22 @@ impl Read {
             }
             digest.ok()
         });
+        let manifest = self.text(entry, "manifest").and_then(|(text, at)| {
+            let digest = text.parse::<Sha256Digest>();
+            if digest.is_err() {
+                self.report(
+                    at,
+                    "`manifest` is no SHA-256",
+                    "write the lock anew with `airtight lock`",
+                );
+            }
+            digest.ok()
+        });
+        let remote = uses.as_ref().is_some_and(|(uses, _)| OciRef::is_meant(uses));
+        if remote != entry.table.get("manifest").is_some() {
+            let message = "`manifest` is for components of registries, and each of them has one";
+            self.report(entry.at, message, "write the lock anew with `airtight lock`");
+        }
         let pinned = match entry.table.get("pinned") {
             None => false,
             Some(value) => value.get_ref().as_bool().unwrap_or_else(|| {
@@ -211,6 +227,7 @@ impl Read {
         let ((uses, at), digest) = (uses?, digest?);
         Some(LockedComponent {
             uses,
+            manifest,
             digest,
             pinned,
             imports,

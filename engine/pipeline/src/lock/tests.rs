@@ -172,3 +172,40 @@ fn what_is_not_a_lock_is_refused() {
         }
     }
 }
+
+const REMOTE: &str = r#"
+[[component]]
+uses = "oci://h.example/a:1.0.0"
+manifest = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+digest = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+pinned = true
+imports = []
+"#;
+
+// A component of a registry has the digest of its manifest, and no other has one.
+#[test]
+fn a_component_of_a_registry_has_a_manifest() {
+    let head = &Lock::default().to_text();
+    let lock = Lock::parse(&format!("{head}{REMOTE}"), 0).unwrap();
+    assert_eq!(lock.to_text(), format!("{head}{REMOTE}"));
+    let wrong = |from: &str, to: &str| {
+        let found = Lock::parse(&format!("{head}{}", REMOTE.replace(from, to)), 0).unwrap_err();
+        found[0].message.clone()
+    };
+    assert!(wrong("oci://h.example/a:1.0.0", "./a.wasm").contains("each of them has one"));
+    assert!(wrong("manifest =", "# manifest =").contains("each of them has one"));
+    assert!(wrong("sha256:9f", "sha512:9f").contains("no SHA-256"));
+}
+
+// Another manifest is another component, unless it names the same bytes.
+#[test]
+fn a_moved_tag_is_wider_where_it_leads_to_other_bytes() {
+    let lock = Lock::parse(&format!("version = 1\n{REMOTE}"), 0).unwrap();
+    let (was, is) = (lock.components[0].manifest.unwrap(), Sha256Digest::from_bytes([7; 32]));
+    let line = format!("component oci://h.example/a:1.0.0 is {is}, was {was}: its tag was moved");
+    let mut now = lock.clone();
+    now.components[0].manifest = Some(is);
+    assert_eq!(lines(&lock, &now, ChangeKind::Harmless), [line.clone()]);
+    now.components[0].digest = BlobDigest::of(b"other");
+    assert_eq!(lines(&lock, &now, ChangeKind::Wider), [line]);
+}

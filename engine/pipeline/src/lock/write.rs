@@ -18,6 +18,9 @@ pub(super) fn write(lock: &Lock) -> String {
     for component in &lock.components {
         out.push_str("\n[[component]]\n");
         line(&mut out, "uses", &text(&component.uses));
+        if let Some(manifest) = &component.manifest {
+            line(&mut out, "manifest", &text(&manifest.to_string()));
+        }
         line(&mut out, "digest", &text(&component.digest.to_string()));
         if component.pinned {
             line(&mut out, "pinned", "true");

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use airtight_model::oci::SCHEME as OCI;
 use airtight_model::{Diagnostic, Span};
 
 use super::secret::{SecretRule, Secrets};
@@ -204,11 +205,11 @@ impl Lower<'_> {
             .map(|digest| digest.parse::<airtight_model::BlobDigest>());
         let known = match digest {
             Some(digest) => digest.is_ok(),
-            None => text == "steps" || text.starts_with("std/") || text.starts_with("./"),
+            None => text == "steps" || ["std/", "./", OCI].iter().any(|start| text.starts_with(start)),
         };
         if !known {
             let message = format!("`{text}` is not where components come from");
-            let help = "write `std/`, `./`, a path below it, `blake3:` and 64 digits, or `steps`";
+            let help = "write `std/`, `./`, a path below it, `oci://HOST/`, `blake3:` and 64 digits, or `steps`";
             self.found
                 .push(Diagnostic::error(codes::BAD_VALUE, name.span, message).help(help));
         }

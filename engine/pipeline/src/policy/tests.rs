@@ -26,6 +26,7 @@ impl Catalog for Commands {
         Ok(ResolvedComponent {
             digest: BlobDigest::of(uses.as_bytes()),
             summary: Arc::new(summary),
+            manifest: None,
         })
     }
 }
@@ -199,6 +200,21 @@ fn components_come_from_where_the_policy_says() {
         let policy = format!("components: [ \"{sources}\" ]");
         assert_eq!(
             under(&policy, "{ uses: ./tools/x.wasm }", "").0.len(),
+            count,
+            "{sources}"
+        );
+    }
+    for (sources, count) in [
+        ("oci://h/tools/", 0),
+        ("oci://h/tools/x:1", 0),
+        ("oci://h/", 0),
+        ("oci://h", 1),
+        ("oci://other/", 1),
+        ("std/", 1),
+    ] {
+        let policy = format!("components: [ \"{sources}\" ]");
+        assert_eq!(
+            under(&policy, "{ uses: \"oci://h/tools/x:1\" }", "").0.len(),
             count,
             "{sources}"
         );
