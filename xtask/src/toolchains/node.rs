@@ -44,10 +44,18 @@ fn install(folder: &Path) -> Result<()> {
     std::fs::write(folder.join("package.json"), PACKAGE)?;
     std::fs::write(folder.join("package-lock.json"), LOCK)?;
     let mut npm = Command::new("npm");
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .stdout(Stdio::from(std::io::stderr()));
+    // Not `npm ci`: for some machines there is no build of an optional package, and `ci` takes a lock without one for a broken one.
+    npm.args([
+        "install",
+        "--no-save",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ])
+    .current_dir(folder)
+    .stdin(Stdio::null())
+    .stdout(Stdio::from(std::io::stderr()));
     succeed(&mut npm)
 }
 
