@@ -16,7 +16,7 @@ use crate::project;
 const TOOLCHAINS: &str = "AIRTIGHT_TEST_TOOLCHAINS";
 
 /// Where compilers are looked for; none where this machine was not set up for them.
-fn path(language: &str) -> Option<OsString> {
+pub(crate) fn path(language: &str) -> Option<OsString> {
     let Some(toolchains) = std::env::var_os(TOOLCHAINS) else {
         eprintln!(
             "left out: {TOOLCHAINS} is not set (`cargo xtask toolchains` prints what it can be), so no step in {language} is built"
@@ -29,13 +29,13 @@ fn path(language: &str) -> Option<OsString> {
 }
 
 /// A project's surrounding in which compilers are found.
-struct Bench {
-    env: TestEnv,
+pub(crate) struct Bench {
+    pub(crate) env: TestEnv,
     path: OsString,
 }
 
 impl Bench {
-    fn new(path: &OsString) -> Self {
+    pub(crate) fn new(path: &OsString) -> Self {
         Self {
             env: project(&[]),
             path: path.clone(),
@@ -43,7 +43,7 @@ impl Bench {
     }
 
     #[track_caller]
-    fn run(&self, arguments: &[&str], code: i32) -> airtight_testkit::Run {
+    pub(crate) fn run(&self, arguments: &[&str], code: i32) -> airtight_testkit::Run {
         let mut command = self.env.command(arguments);
         command
             .env("PATH", &self.path)

@@ -20,6 +20,7 @@ mod questions;
 mod read_sets;
 mod registry;
 mod reports;
+mod rust;
 mod starts;
 mod steps;
 mod time;

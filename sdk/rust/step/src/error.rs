@@ -34,6 +34,18 @@ impl<E: StdError + Send + Sync + 'static> From<E> for Error {
     }
 }
 
+impl From<Error> for Box<dyn StdError + Send + Sync> {
+    fn from(error: Error) -> Self {
+        error.0
+    }
+}
+
+impl From<Error> for Box<dyn StdError> {
+    fn from(error: Error) -> Self {
+        error.0
+    }
+}
+
 /// Shows the error and all its causes, as the person who runs the pipeline reads it.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -224,7 +236,9 @@ mod tests {
         assert_eq!((&&&&Failure::of(shared)).text(), whole);
         let any = anyhow::Error::new(parse()).context("cannot count");
         assert_eq!((&&&&Failure::of(any)).text(), whole);
-        let own = Error::from(parse()).context("cannot count");
+        let own = || Error::from(parse()).context("cannot count");
+        assert_eq!((&&&&Failure::of(own())).text(), whole);
+        let own = Box::<dyn StdError>::from(own());
         assert_eq!((&&&&Failure::of(own)).text(), whole);
         assert_eq!((&&&&Failure::of("just text".to_owned())).text(), "just text");
     }

@@ -27,7 +27,7 @@ pub fn log(level: Level, message: fmt::Arguments<'_>, fields: &[Value<'_>]) {
     let fields: Vec<Field> = fields
         .iter()
         .map(|(name, value)| Field {
-            name: (*name).to_owned(),
+            name: name.strip_prefix("r#").unwrap_or(name).to_owned(),
             value: value.to_string(),
         })
         .collect();
@@ -145,7 +145,7 @@ mod tests {
         crate::info!("looked at {n} files", files = n);
         crate::warn!("{} of {}", 1, n, why = ?"x", total = n + 1);
         crate::debug!(n, kind = %"md", "found");
-        crate::error!("plain",);
+        crate::error!("plain", r#type = 1,);
         crate::log!(Level::Trace, n);
         assert_eq!(
             host.lines(),
@@ -153,7 +153,7 @@ mod tests {
                 line(Level::Info, "looked at 3 files", &[("files", "3")]),
                 line(Level::Warn, "1 of 3", &[("why", "\"x\""), ("total", "4")]),
                 line(Level::Debug, "found", &[("n", "3"), ("kind", "md")]),
-                line(Level::Error, "plain", &[]),
+                line(Level::Error, "plain", &[("type", "1")]),
                 line(Level::Trace, "", &[("n", "3")]),
             ]
         );
