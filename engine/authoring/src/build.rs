@@ -34,6 +34,9 @@ pub struct Built {
     pub wasm: Vec<u8>,
 }
 
+/// Makes a component of a preview-1 command, or says why it cannot.
+pub type Adapt<'a> = dyn Fn(&[u8]) -> Result<Vec<u8>, String> + 'a;
+
 /// What a recipe works with.
 #[derive(Debug)]
 pub(crate) struct Workshop<'a> {
@@ -111,12 +114,7 @@ impl Workshop<'_> {
 /// # Errors
 /// What is wrong with the project, its WIT, its sources (as the language's own tools say it), or with what came of them. The
 /// file of an earlier build is left as it was.
-pub fn build(
-    project: &StepProject,
-    tools: &Tools,
-    to: Option<&Path>,
-    adapt: &dyn Fn(&[u8]) -> Result<Vec<u8>, String>,
-) -> Result<Built, Error> {
+pub fn build(project: &StepProject, tools: &Tools, to: Option<&Path>, adapt: &Adapt<'_>) -> Result<Built, Error> {
     let wit = wit::load(project)?;
     let scratch = project.build_folder();
     files::folder_at(&scratch)?;

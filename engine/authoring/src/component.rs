@@ -11,18 +11,14 @@ use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::decoding::{DecodedWasm, decode};
 use wit_parser::{Function, Resolve, Type, TypeDef, TypeDefKind, WorldItem};
 
-use crate::build::Workshop;
+use crate::build::{Adapt, Workshop};
 use crate::error::Error;
 
 /// The deepest type that is compared.
 const MAX_DEPTH: usize = 64;
 
 /// Makes a component of a binary; one that is a component is left as it is.
-pub(crate) fn finish(
-    shop: &Workshop<'_>,
-    wasm: &[u8],
-    adapt: &dyn Fn(&[u8]) -> Result<Vec<u8>, String>,
-) -> Result<Vec<u8>, Error> {
+pub(crate) fn finish(shop: &Workshop<'_>, wasm: &[u8], adapt: &Adapt<'_>) -> Result<Vec<u8>, Error> {
     if !Parser::is_core_wasm(wasm) {
         return Ok(wasm.to_vec());
     }

@@ -15,7 +15,7 @@ pub mod templates;
 mod tools;
 mod wit;
 
-pub use build::{Built, build};
+pub use build::{Adapt, Built, build};
 pub use error::{Error, InFile};
 pub use project::StepProject;
 pub use tools::Tools;

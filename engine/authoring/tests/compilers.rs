@@ -1,7 +1,7 @@
 //! Builds in the languages that have a compiler of their own: a template becomes a component, what the compiler says reaches the person who
 //! mends the sources, and a compiler that is not there is named with how to get it. Not here: what the components do
 //! (`tests/end-to-end/languages.rs`).
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test")]
 
 use std::ffi::OsString;
 use std::fs;
