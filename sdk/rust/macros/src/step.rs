@@ -98,3 +98,6 @@ fn package() -> (String, String) {
     let version = variable("CARGO_PKG_VERSION").unwrap_or_else(|| "0.0.0".to_owned());
     (names::package(&name), version)
 }
+
+#[cfg(test)]
+mod tests;

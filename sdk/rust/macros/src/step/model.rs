@@ -138,6 +138,8 @@ pub(super) fn quiet(module: &mut ItemMod, step: &Step) {
 
 impl Function {
     fn of(function: &ItemFn, types: &mut Types<'_>) -> syn::Result<Self> {
+        // Its parameters would be types that nobody knows.
+        concrete(&function.sig)?;
         let mut problems = Problems::default();
         problems.take(plain(&function.sig));
         problems.take(unconditional(&function.attrs));
@@ -171,6 +173,10 @@ fn plain(signature: &Signature) -> syn::Result<()> {
     if let Some(word) = &signature.constness {
         return Err(Error::new_spanned(word, "a step's function is not `const`"));
     }
+    Ok(())
+}
+
+fn concrete(signature: &Signature) -> syn::Result<()> {
     if !signature.generics.params.is_empty() {
         let text =
             "an exported function has no parameters of types or lifetimes: WIT has none. Write the types out, owned";
