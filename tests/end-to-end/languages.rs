@@ -176,14 +176,15 @@ fn contract(language: &str, reproducible: bool) {
 }
 
 fn function(bench: &Bench, language: &str, answer: &Answer, said: &Json) {
+    // Some toolchains export more than they were asked for.
+    let functions = said["functions"].as_array().unwrap();
+    let run = functions.iter().find(|function| function["name"] == "run").unwrap();
     assert!(
-        said["functions"][0]["docs"]
-            .as_str()
-            .is_some_and(|docs| docs.starts_with("Looks for")),
-        "{language}: {said}"
+        run["docs"].as_str().is_some_and(|docs| docs.starts_with("Looks for")),
+        "{language}: {run}"
     );
     assert_eq!(
-        said["functions"][0]["result"], "result<record { files: u32, bytes: u64, findings: u32 }, string>",
+        run["result"], "result<record { files: u32, bytes: u64, findings: u32 }, string>",
         "{language}"
     );
     let step = |with: &str| {

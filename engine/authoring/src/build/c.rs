@@ -163,7 +163,7 @@ impl Compiler {
         }
         Err(Error::MissingTool {
             what: format!("a step in {language}"),
-            program: "`zig`, or a `clang` with a C library for WASI,".to_owned(),
+            program: "`zig`, or a `clang` with a C library for WASI".to_owned(),
             install: vec![
                 "run `pip install ziglang` (Zig is a C and C++ compiler too), on macOS also `brew install zig`"
                     .to_owned(),

@@ -134,7 +134,12 @@ fn skeleton(name: &str, uses: &str, summary: &ComponentSummary) -> Vec<String> {
             lines.push(format!("  #   {}: {}{may}", parameter.name, parameter.ty));
         }
     };
-    summary.functions.iter().for_each(|function| call(function, &mut lines));
+    // What a step calls if it names no function; some toolchains export more than they were asked for.
+    let is_run = |function: &&FunctionSignature| function.function.name == "run";
+    match summary.functions.iter().find(is_run) {
+        Some(run) => call(run, &mut lines),
+        None => summary.functions.iter().for_each(|function| call(function, &mut lines)),
+    }
     if summary.command {
         lines.push("  # args: [ ]".to_owned());
     }
