@@ -1,3 +1,5 @@
+//! What makes a step plain Rust. Not here: what the macros derive (`airtight-step-macros`), and running a step.
+//!
 #![doc = include_str!("../README.md")]
 //!
 //! Nothing in this crate is needed to be a step: a component that exports a function is one. It is what makes one pleasant to write.
