@@ -107,7 +107,7 @@ struct IncludeFile {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 struct Step {
-    /// The component: `std/NAME`, a path that begins with `./`, or an output of another step.
+    /// The component: `std/NAME`, a path that begins with `./`, `oci://HOST/NAME:TAG`, or an output of another step.
     uses: String,
     /// The function to call; `run` if it is left out.
     function: Option<String>,
