@@ -205,7 +205,7 @@ fn a_moved_tag_is_wider_where_it_leads_to_other_bytes() {
     let line = format!("component oci://h.example/a:1.0.0 is {is}, was {was}: its tag was moved");
     let mut now = lock.clone();
     now.components[0].manifest = Some(is);
-    assert_eq!(lines(&lock, &now, ChangeKind::Harmless), [line.clone()]);
+    assert_eq!(lines(&lock, &now, ChangeKind::Harmless), std::slice::from_ref(&line));
     now.components[0].digest = BlobDigest::of(b"other");
     assert_eq!(lines(&lock, &now, ChangeKind::Wider), [line]);
 }
