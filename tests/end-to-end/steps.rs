@@ -112,7 +112,14 @@ fn files_of_a_case_are_compared_and_blessed() {
         .write("cases/one/expected/out/sub/c.txt", "");
     fs::write(env.project().join("cases/one/in/a.txt"), "gamma\n").unwrap();
     assert_says("files-differ", &env, &["test"], 1);
+    // A link in the place of an expectation is replaced, and what it leads to is left alone.
+    env.write("elsewhere.txt", "mine\n");
+    let link = env.project().join("cases/one/expected/stdout");
+    let _ = fs::remove_file(&link);
+    std::os::unix::fs::symlink(env.project().join("elsewhere.txt"), &link).unwrap();
     let _ = env.run(&["test", "--bless"]).expect(0);
+    assert_eq!(env.read("elsewhere.txt"), "mine\n");
+    assert!(!link.is_symlink());
     assert_eq!(env.read("cases/one/expected/out/b.txt"), "gamma\n");
     assert!(!env.project().join("cases/one/expected/out/sub").exists());
 }

@@ -288,7 +288,7 @@ pub(super) fn bless(store: &Store, case: &Case, end: &StepEnd) -> Result<Verdict
     for (name, content) in files {
         let path = expected.join(name);
         match content {
-            Some(content) => std::fs::write(&path, content).map_err(failed(&path))?,
+            Some(content) => replace(&path, &content).map_err(failed(&path))?,
             None => match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(&path)(error)),
                 _ => {}
@@ -308,6 +308,17 @@ pub(super) fn bless(store: &Store, case: &Case, end: &StepEnd) -> Result<Verdict
         },
     }
     Ok(Verdict::Blessed)
+}
+
+/// Puts a file in the place of what is there, a link too: whatever that leads to is not the case's.
+fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+    file.persist(path).map(drop).map_err(|error| error.error)
 }
 
 fn is_empty(store: &Store, node: &Node) -> Result<bool, Failure> {
