@@ -240,6 +240,7 @@ fn what_cannot_be_built() {
         3,
     );
     bad("no-entry", "step.yaml", &format!("{STEP}entry: src/stp.wat\n"), 3);
+    bad("no-engine", "step.yaml", &format!("{STEP}engine: quickjs\n"), 3);
     fs::remove_dir_all(env.project().join("wit")).unwrap();
     assert_says("no-wit", &env, &["build"], 3);
     assert_says("no-project", &env, &["build", "src"], 3);

@@ -139,6 +139,13 @@ fn recipe(shop: &Workshop<'_>) -> Result<Raw, Error> {
     if file.kind == StepKind::Function && !matches!(file.language, Language::Rust | Language::Wasm) {
         shop.wit()?;
     }
+    let has_engines = matches!(file.language, Language::JavaScript | Language::TypeScript);
+    if let Some(engine) = file.engine.as_ref().filter(|_| !has_engines) {
+        let message = format!("a step in {} has no `engine:` to choose", file.language.word());
+        return Err(shop
+            .project
+            .wrong("A0010", engine.span, message, "remove the line".to_owned()));
+    }
     match file.language {
         Language::Rust => rust::build(shop),
         Language::JavaScript | Language::TypeScript => javascript::build(shop),

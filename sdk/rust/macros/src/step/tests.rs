@@ -38,7 +38,7 @@ fn a_module_becomes_a_world() {
 
             /// Runs.
             pub fn run(all_paths: Paths, pair: (char, f64), marker: Option<String>) -> Result<Summary> {
-                todo!()
+                loop {}
             }
             pub fn check() -> std::result::Result<(), Box<dyn std::error::Error>> { Ok(()) }
             pub fn list(outcome: Result<u8, ()>) -> Vec<Result<(), String>> { Vec::new() }
